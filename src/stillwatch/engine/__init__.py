@@ -1,0 +1,1 @@
+"""Reads and writes named tables; runs relational steps."""
