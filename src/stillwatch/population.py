@@ -1,0 +1,210 @@
+"""The accounts of a log as arrays: what signals measure groups on.
+
+Rows are accounts, in the order of their ids. Everything here is derived from the named tables (summaries, traits,
+profiles, links, accounts); nothing is read from the log again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import scipy.sparse as sp
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Groups:
+    """G groups of accounts: `members` is a G x N matrix of ones."""
+
+    members: sp.csr_matrix
+
+    @classmethod
+    def of(cls, lists: Sequence[Ints], size: int) -> Groups:
+        """Groups from lists of row indices into a population of `size` accounts."""
+        indptr = np.concatenate([[0], np.cumsum([len(rows) for rows in lists])]).astype(np.int64)
+        indices = np.concatenate(lists).astype(np.int64) if lists else np.empty(0, np.int64)
+        return cls(sp.csr_matrix((np.ones(len(indices)), indices, indptr), shape=(len(lists), size)))
+
+    @classmethod
+    def singles(cls, size: int) -> Groups:
+        """Every account as a group of its own."""
+        return cls(sp.identity(size, format="csr"))
+
+    def __len__(self) -> int:
+        return int(self.members.shape[0])
+
+    @property
+    def sizes(self) -> Floats:
+        """Accounts a group, [G]."""
+        return np.diff(self.members.indptr).astype(np.float64)
+
+    @property
+    def group_of(self) -> Ints:
+        """Group of each membership, [memberships], parallel to `members.indices`."""
+        return np.repeat(np.arange(len(self)), np.diff(self.members.indptr))
+
+    def sum(self, values: Floats) -> Floats:
+        """Sum over members, [G]; an account without a value (NaN) adds nothing."""
+        return np.asarray(self.members @ np.nan_to_num(values), dtype=np.float64)
+
+    def count(self, values: Floats) -> Floats:
+        """Members that have a value, [G]."""
+        return np.asarray(self.members @ np.isfinite(values).astype(np.float64), dtype=np.float64)
+
+    def mean(self, values: Floats) -> Floats:
+        """Mean over members that have a value, [G]; NaN if none has."""
+        return ratio(self.sum(values), self.count(values))
+
+    def sd(self, values: Floats) -> Floats:
+        """Standard deviation over members that have a value, [G]; NaN below three of them."""
+        n = self.count(values)
+        mean = ratio(self.sum(values), n)
+        variance = ratio(self.sum(values**2), n) - mean**2
+        return np.where(n >= 3, np.sqrt(np.maximum(variance, 0) * n / np.maximum(n - 1, 1)), np.nan)
+
+    def distinct(self, codes: Ints) -> tuple[Floats, Floats]:
+        """Distinct codes and members with a code (>= 0), both [G]."""
+        mine = codes[self.members.indices]
+        known = mine >= 0
+        pairs = np.unique(np.stack([self.group_of[known], mine[known]]), axis=1)
+        return (
+            np.bincount(pairs[0], minlength=len(self)).astype(np.float64),
+            np.bincount(self.group_of[known], minlength=len(self)).astype(np.float64),
+        )
+
+
+def ratio(above: Floats, below: Floats) -> Floats:
+    """above / below; NaN where below is not positive."""
+    return np.divide(above, below, out=np.full(np.shape(above), np.nan), where=np.asarray(below) > 0)
+
+
+@dataclass(frozen=True)
+class Authorisation:
+    """What an account's owner registered: the sum of its authorisations' daily quotas, and the total if one was set."""
+
+    id: str
+    max_requests_per_day: float
+    max_requests_total: float
+    disclosed: bool
+
+
+def _once(method: Callable[Concatenate[Population, P], R]) -> Callable[Concatenate[Population, P], R]:
+    """Compute a population's array once and keep it."""
+
+    @wraps(method)
+    def kept(self: Population, *args: P.args, **kwargs: P.kwargs) -> R:
+        key = (method.__name__, *map(str, args), *map(str, kwargs.values()))
+        if key not in self._memo:
+            self._memo[key] = method(self, *args, **kwargs)
+        return cast(R, self._memo[key])
+
+    return kept
+
+
+@dataclass(frozen=True)
+class Population:
+    """N accounts of one log and what is known of each."""
+
+    ids: npt.NDArray[np.str_]
+    summaries: pa.Table
+    traits_table: pa.Table
+    accounts: pa.Table | None = None
+    links: sp.csr_matrix | None = None
+    """N x N control bits between accounts, symmetric; None before linking."""
+    embedding: npt.NDArray[np.float32] | None = None
+    """N x 128 mean of random Fourier features; rows of zeros where an account has no text."""
+    releases: Sequence[tuple[str, datetime]] = ()
+    authorised: Mapping[int, Authorisation] = field(default_factory=dict)
+    """Row of an account -> its authorisation."""
+    available: frozenset[str] = frozenset()
+    """`events.COLUMN` and `accounts.COLUMN` that hold at least one value in this log."""
+
+    _memo: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @_once
+    def _summary_rows(self) -> Ints:
+        return _rows(self.ids, self.summaries["account_id"])
+
+    @property
+    def days(self) -> npt.NDArray[np.datetime64]:
+        """Days of the log from its first to its last, [D]."""
+        days = self.summaries["day"].to_numpy().astype("datetime64[D]")
+        return np.arange(days.min(), days.max() + np.timedelta64(1, "D")) if len(days) else days
+
+    @_once
+    def total(self, name: str, merge: str = "sum") -> Floats:
+        """Field `signal.field` merged over an account's days, [N]; NaN where no day has a value."""
+        values = self.summaries[name].cast(pa.float64()).to_numpy(zero_copy_only=False)
+        known = np.isfinite(values)
+        rows: Ints = self._summary_rows()[known]
+        out = np.full(len(self), np.nan)
+        start = {"sum": 0.0, "min": np.inf, "max": -np.inf}[merge]
+        out[rows] = start
+        {"sum": np.add, "min": np.minimum, "max": np.maximum}[merge].at(out, rows, values[known])
+        return out
+
+    @_once
+    def daily(self, name: str) -> Floats:
+        """Field `signal.field` day by day, [N, D]; 0 on days without events."""
+        values = np.nan_to_num(self.summaries[name].cast(pa.float64()).to_numpy(zero_copy_only=False))
+        days = self.summaries["day"].to_numpy().astype("datetime64[D]")
+        out = np.zeros((len(self), len(self.days)))
+        np.add.at(out, (self._summary_rows(), (days - self.days[0]).astype(np.int64)), values)
+        return out
+
+    @_once
+    def traits(self, view: str) -> tuple[sp.csr_matrix, npt.NDArray[np.str_]]:
+        """View as an N x T matrix of n, and its T tokens in order."""
+        table = self.traits_table.filter(pc.equal(self.traits_table["view"], view))
+        tokens, columns = np.unique(np.asarray(table["token"].to_pylist(), dtype=np.str_), return_inverse=True)
+        rows = _rows(self.ids, table["account_id"])
+        n = table["n"].to_numpy().astype(np.float64)
+        return sp.csr_matrix((n, (rows, columns)), shape=(len(self), len(tokens))), tokens
+
+    @_once
+    def column(self, name: str) -> pa.ChunkedArray | None:
+        """Column of the accounts table in the order of `ids` (null where unknown); None without an accounts table."""
+        if self.accounts is None or name not in self.accounts.column_names:
+            return None
+        place = pc.index_in(pa.array(self.ids), value_set=self.accounts["account_id"].combine_chunks())
+        return self.accounts[name].take(place)
+
+    @_once
+    def codes(self, name: str) -> Ints:
+        """Declared column as whole numbers, -1 where null, [N]."""
+        column = self.column(name)
+        if column is None:
+            return np.full(len(self), -1)
+        encoded = column.combine_chunks().dictionary_encode()
+        return pc.fill_null(encoded.indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False)
+
+    def instants(self, name: str) -> npt.NDArray[np.datetime64]:
+        """Declared time as datetime64[us], NaT where null, [N]."""
+        column = self.column(name)
+        if column is None:
+            return np.full(len(self), np.datetime64("NaT"), dtype="datetime64[us]")
+        return column.cast(pa.timestamp("us")).to_numpy().astype("datetime64[us]")
+
+    def lacks(self, needs: Sequence[str]) -> list[str]:
+        """Those of `needs` that this log does not have."""
+        return [name for name in needs if name not in self.available]
+
+
+def _rows(ids: npt.NDArray[np.str_], accounts: pa.ChunkedArray) -> Ints:
+    """Row of each account id in `ids`."""
+    return pc.index_in(accounts, value_set=pa.array(ids)).to_numpy().astype(np.int64)
