@@ -16,7 +16,7 @@ class UsageError(StillwatchError):
 
 
 class InputError(StillwatchError):
-    """An input cannot be used at all: missing, unreadable, or without a required column. The text names file and row."""
+    """An input cannot be used: missing, unreadable, or without a required column. The text names file and row."""
 
     exit_code = 3
 

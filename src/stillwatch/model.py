@@ -49,7 +49,7 @@ class Verdict(StrEnum):
 
 
 LABELS = ("elicitation", "grading", "safe_rewrite", "trace_cleaning", "task_generation")
-"""Elicitation labels of a prompt: confidences in [0, 1], features and never proof. Repeated sampling is a count, not a label."""
+"""Elicitation labels of a prompt: confidences in [0, 1], features and never proof."""
 
 
 def _schema(*fields: tuple[str, pa.DataType], required: tuple[str, ...] = ()) -> pa.Schema:
@@ -68,7 +68,7 @@ EVENTS = _schema(
     ("client_address", _s), ("asn", _i), ("country", _s), ("user_agent", _s), ("ja4", _s), ("duration_ms", _f),
     required=("event_id", "time", "account_id", "model"),
 )  # fmt: skip
-"""One request to the model and its answer. Only the required columns may not be null; `messages` is JSON: [{role, parts}]."""
+"""One request to the model and its answer. `messages` is JSON: [{role, parts}]; most columns may be null."""
 
 ACCOUNTS = _schema(
     ("account_id", _s), ("org_id", _s), ("created_at", TIME), ("plan", _s), ("path", _s), ("payment_id", _s),
@@ -116,12 +116,12 @@ TRAITS = _schema(("account_id", _s), ("view", _s), ("token", _s), ("n", _i))
 PROFILE = 128
 """Random Fourier features of a kernel mean embedding."""
 PROFILES = _schema(("account_id", _s), ("events", _i), ("embedding", pa.list_(pa.float32(), PROFILE)))
-"""Kernel mean embedding of an account's content vectors, as a sum: divide by `events` for the mean. Merges by adding."""
+"""Kernel mean embedding of an account's content vectors, as a sum: divide by `events`. Merges by adding."""
 
 LINKS = _schema(
     ("account_a", _s), ("account_b", _s), ("kind", _s), ("bits", _f), ("q", _f), ("views", _s),
 )  # fmt: skip
-"""Evidence that two accounts have one controller (kind control) or one source of text (kind content); bits = -log2 p."""
+"""Evidence that two accounts have one controller (control) or one source of text (content); bits = -log2 p."""
 
 OPERATORS = _schema(("account_id", _s), ("operator_id", _s), ("membership_bits", _f), ("proven", pa.bool_()))
 """The accounts under one controller; a lone account is an operator of one. Every account has exactly one row."""
@@ -130,7 +130,7 @@ EVIDENCE = _schema(
     ("operator_id", _s), ("signal", _s), ("dimension", _s), ("outcome", _s),
     ("bits", _f), ("statistic", _f), ("null", _f), ("support", _i),
 )  # fmt: skip
-"""One finding a signal. `null` is the statistic's median over matched groups of ordinary accounts; `support` counts events."""
+"""One finding a signal. `null` is the statistic's median over matched groups; `support` counts events."""
 
 VERDICTS = _schema(
     ("operator_id", _s), ("verdict", _s), ("fdr", _f),
@@ -139,7 +139,7 @@ VERDICTS = _schema(
 )  # fmt: skip
 
 REJECTS = _schema(("source", _s), ("row", _i), ("reason", _s))
-"""Rows that could not be used. rows in = rows kept + rows rejected, always. `row` is 1-based; 0 stands for the whole file."""
+"""Rows that could not be used: rows in = kept + rejected. `row` is 1-based; 0 stands for the whole file."""
 
 TABLES: dict[str, pa.Schema] = {
     "sketches": SKETCHES, "skeletons": SKELETONS, "traits": TRAITS, "profiles": PROFILES, "links": LINKS,

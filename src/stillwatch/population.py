@@ -110,7 +110,7 @@ def _once(method: Callable[Concatenate[Population, P], R]) -> Callable[Concatena
             self._memo[key] = method(self, *args, **kwargs)
         return cast(R, self._memo[key])
 
-    return kept
+    return cast("Callable[Concatenate[Population, P], R]", kept)
 
 
 @dataclass(frozen=True)
@@ -192,6 +192,13 @@ class Population:
             return np.full(len(self), -1)
         encoded = column.combine_chunks().dictionary_encode()
         return pc.fill_null(encoded.indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False)
+
+    def numbers(self, name: str) -> Floats:
+        """Declared number, NaN where null, [N]."""
+        column = self.column(name)
+        if column is None:
+            return np.full(len(self), np.nan)
+        return column.cast(pa.float64()).to_numpy(zero_copy_only=False)
 
     def instants(self, name: str) -> npt.NDArray[np.datetime64]:
         """Declared time as datetime64[us], NaT where null, [N]."""

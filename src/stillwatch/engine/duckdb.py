@@ -16,7 +16,11 @@ class DuckDBEngine:
     """Reads Parquet tables as Ibis tables and runs expressions; times are UTC whatever the machine's zone."""
 
     def __init__(self, *, memory: str = "4GB", threads: int | None = None, scratch: Path | None = None) -> None:
-        settings: dict[str, str | int] = {"memory_limit": memory, "TimeZone": "UTC", "preserve_insertion_order": "false"}
+        settings: dict[str, str | int] = {
+            "memory_limit": memory,
+            "TimeZone": "UTC",
+            "preserve_insertion_order": "false",
+        }
         if threads:
             settings["threads"] = threads
         if scratch is not None:

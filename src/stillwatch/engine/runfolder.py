@@ -42,7 +42,7 @@ class RunFolder:
         self.root = root
 
     def begin(self) -> None:
-        """Make the folder ready for a new run: an older run's manifest goes first, so it cannot vouch for new tables."""
+        """Make the folder ready: an older run's manifest goes first, so that it cannot vouch for new tables."""
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             (self.root / MANIFEST).unlink(missing_ok=True)

@@ -1,0 +1,33 @@
+"""Changes of activity from hour to hour: slow rhythm, shared by everybody, drops out of differences."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+
+from stillwatch.population import Floats, Groups, Population, ratio
+
+
+def hourly(population: Population) -> sp.csr_matrix:
+    """Starts of conversations an account and hour, N x H, hours without a gap."""
+    active, tokens = population.traits("active_hour")
+    hours = tokens.astype(np.int64)
+    first, last = (hours.min(), hours.max()) if len(hours) else (0, 0)
+    place = sp.csr_matrix(
+        (np.ones(len(hours)), (np.arange(len(hours)), hours - first)), shape=(len(hours), last - first + 1)
+    )
+    return (active @ place).tocsr()
+
+
+def variance_ratio(population: Population, groups: Groups) -> Floats:
+    """Variance of a group's hourly changes over the sum of its members' own, [G]: 1 under independence.
+
+    Above 1 the members move together, below 1 they fill each other's gaps. NaN below 24 starts.
+    """
+    starts = hourly(population)
+    changes = (starts[:, 1:] - starts[:, :-1]).tocsr()
+    own = np.asarray(changes.multiply(changes).sum(axis=1)).ravel()
+    pooled = (groups.members @ changes).tocsr()
+    together = np.asarray(pooled.multiply(pooled).sum(axis=1)).ravel()
+    count = groups.sum(np.asarray(starts.sum(axis=1), dtype=np.float64).ravel())
+    return np.where((count >= 24) & (together > 0), ratio(together, groups.sum(own)), np.nan)

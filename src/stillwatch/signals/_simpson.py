@@ -1,0 +1,17 @@
+"""Concentration of a group's events on few tokens."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+
+from stillwatch.population import Floats, ratio
+
+
+def simpson(counts: sp.csr_matrix, events: Floats) -> Floats:
+    """Simpson's index (1949): the chance that two of a group's events carry the same token, [G].
+
+    `counts` is G x T; tokens of a single event may be left out, they add (almost) nothing.
+    """
+    squares = np.asarray(counts.multiply(counts).sum(axis=1)).ravel()
+    return ratio(squares, events**2)

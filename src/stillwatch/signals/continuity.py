@@ -1,0 +1,45 @@
+"""Continuity: are answers followed up, and are prefixes reused?
+
+People and agents continue a conversation, so later requests carry earlier turns and hit the prompt cache. A harvest
+asks once and goes on; cycling through accounts breaks the cache as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from stillwatch.model import Dimension
+from stillwatch.population import Floats, Groups, Population, ratio
+from stillwatch.signals.base import Field, Signal
+
+
+class Continuity(Signal):
+    """Single-turn share less cache-hit share."""
+
+    name = "continuity"
+    dimension = Dimension.PURPOSE
+    fact = "continuity"
+    question = "Are answers followed up?"
+    statistic = "share of requests with one turn, less the share of input tokens read from the cache"
+    null = "matched groups"
+
+    def fields(self) -> Mapping[str, Field]:
+        """Requests by turns, and tokens by cache, where each is known."""
+        return {
+            "single": Field(lambda t: (t.turns <= 1).sum()),
+            "turned": Field(lambda t: t.turns.count()),
+            "cached": Field(lambda t: t.cached_tokens.sum()),
+            "cacheable": Field(lambda t: t.cached_tokens.isnull().ifelse(None, t.input_tokens).sum()),
+        }
+
+    def measure(self, population: Population, groups: Groups) -> Floats:
+        """In [-1, 1]; NaN where turns are unknown."""
+        single = groups.sum(population.total("continuity.single"))
+        cached = groups.sum(population.total("continuity.cached"))
+        hit = ratio(cached, groups.sum(population.total("continuity.cacheable")))
+        return ratio(single, groups.sum(population.total("continuity.turned"))) - np.nan_to_num(hit)
+
+
+SIGNAL = Continuity()

@@ -1,0 +1,47 @@
+"""Elicitation: how much of the traffic asks for material that only a training set needs.
+
+Written-out reasoning and its disguises, cleaned traces, safe rewrites, tasks with solutions and tests. Tutors ask for
+steps as well, so the label is a feature and the share is judged against matched groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import ibis
+
+from stillwatch.model import Dimension
+from stillwatch.population import Floats, Groups, Population, ratio
+from stillwatch.signals.base import Field, Signal
+
+PARTS = ("elicitation", "trace_cleaning", "safe_rewrite", "task_generation")
+
+
+class Elicitation(Signal):
+    """Mean confidence of the elicitation labels."""
+
+    name = "elicitation"
+    dimension = Dimension.PURPOSE
+    fact = "elicitation"
+    question = "Does it ask for reasoning, traces, rewrites or tasks?"
+    statistic = (
+        "mean over events of the largest of the labels elicitation, trace_cleaning, safe_rewrite, task_generation"
+    )
+    null = "matched groups"
+    resolution = 0.02
+
+    def fields(self) -> Mapping[str, Field]:
+        """Sum of confidences, and events that have any."""
+        return {
+            "weight": Field(lambda t: ibis.greatest(*(t[label].fill_null(0) for label in PARTS)).sum()),
+            "labelled": Field(lambda t: t.elicitation.count()),
+        }
+
+    def measure(self, population: Population, groups: Groups) -> Floats:
+        """In [0, 1]; NaN without text."""
+        return ratio(
+            groups.sum(population.total("elicitation.weight")), groups.sum(population.total("elicitation.labelled"))
+        )
+
+
+SIGNAL = Elicitation()

@@ -1,0 +1,61 @@
+"""Hand-over: accounts are closed, and others of the group are born to take their place.
+
+Replacement after a ban is what separates an operator with a pool from people who leave.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stillwatch.model import Dimension
+from stillwatch.population import Floats, Groups, Population
+from stillwatch.signals.base import Signal
+
+WINDOW = np.timedelta64(3, "D")
+
+
+class HandOver(Signal):
+    """Members created soon after a member's closure."""
+
+    name = "hand_over"
+    dimension = Dimension.SOURCE
+    fact = "life_cycle"
+    question = "Are closed accounts replaced at once?"
+    statistic = (
+        "members created within 3 days after a member's closure, a member, less what its births' spread predicts"
+    )
+    null = "matched groups"
+    needs = ("accounts.created_at", "accounts.closed_at")
+    min_accounts = 3
+
+    def measure(self, population: Population, groups: Groups) -> Floats:
+        """In [-1, 1]; 0 for a group in which nobody was closed."""
+        created = population.instants("created_at")
+        closed = population.instants("closed_at")
+        out = np.zeros(len(groups))
+        indptr, indices = groups.members.indptr, groups.members.indices
+        candidates = np.flatnonzero(groups.sum((~np.isnat(closed)).astype(np.float64)) >= 1)
+        for group in candidates:
+            rows = indices[indptr[group] : indptr[group + 1]]
+            out[group] = _replaced(np.sort(created[rows][~np.isnat(created[rows])]), closed[rows], len(rows))
+        return out
+
+
+def _replaced(
+    born: np.ndarray[tuple[int], np.dtype[np.datetime64]],
+    closed: np.ndarray[tuple[int], np.dtype[np.datetime64]],
+    size: int,
+) -> float:
+    """Births within the window after some closure, less the share of the births' span that such windows cover."""
+    ends = np.sort(closed[~np.isnat(closed)])
+    if not len(born) or not len(ends):
+        return 0.0
+    last_end = np.searchsorted(ends, born, side="left") - 1
+    after = (last_end >= 0) & (born - ends[np.maximum(last_end, 0)] <= WINDOW)
+    span = max(born[-1] - born[0], WINDOW)
+    gaps = np.minimum(np.append(np.diff(ends), WINDOW), WINDOW)
+    covered = min(float(gaps.sum() / span), 1.0)
+    return float(after.sum() - covered * len(born)) / size
+
+
+SIGNAL = HandOver()

@@ -1,0 +1,45 @@
+"""Repeated sampling: the same prompt asked again and again, or for several choices at once.
+
+Rejection sampling and preference data need many answers to one prompt, possibly through different accounts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from stillwatch.model import Dimension
+from stillwatch.population import Floats, Groups, Population, ratio
+from stillwatch.signals.base import Field, Signal
+
+
+class RepeatedSampling(Signal):
+    """Share of answers that are further answers to a prompt already asked."""
+
+    name = "repeated_sampling"
+    dimension = Dimension.PURPOSE
+    fact = "sampling"
+    question = "Is the same prompt sampled many times?"
+    statistic = "share of answers beyond the first to one item (items sampled by hash), plus extra choices a request"
+    null = "matched groups"
+
+    def fields(self) -> Mapping[str, Field]:
+        """Choices beyond one."""
+        return {"extra_choices": Field(lambda t: (t.choices - 1).clip(lower=0, upper=128).sum())}
+
+    def measure(self, population: Population, groups: Groups) -> Floats:
+        """At least 0; NaN without text and without choices."""
+        items, _ = population.traits("item_sample")
+        pooled = (groups.members @ items).tocsr()
+        asked = np.asarray(pooled.sum(axis=1)).ravel()
+        repeats = ratio(asked - np.diff(pooled.indptr), asked)
+        extra = ratio(
+            groups.sum(population.total("repeated_sampling.extra_choices")),
+            groups.sum(population.total("volume.events")),
+        )
+        known = np.isfinite(repeats) | (extra > 0)
+        return np.where(known, np.nan_to_num(repeats) + np.nan_to_num(extra), np.nan)
+
+
+SIGNAL = RepeatedSampling()
