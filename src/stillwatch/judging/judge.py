@@ -1,0 +1,247 @@
+"""The stage operators -> evidence, verdicts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from stillwatch import __version__
+from stillwatch.judging import families
+from stillwatch.judging.calibrate import false_discovery_rates
+from stillwatch.judging.combine import OVERLAP, Finding
+from stillwatch.judging.explanations import Fit, fit
+from stillwatch.judging.matched import Strata
+from stillwatch.judging.verdict import ORDER, PURPOSE, Standing, accusation_p, decide, statement
+from stillwatch.model import EVIDENCE, VERDICTS, Outcome, Verdict
+from stillwatch.population import Floats, Groups, Ints, Population
+from stillwatch.progress import SILENT, Progress
+from stillwatch.settings import JudgingSettings
+from stillwatch.signals import Signal, all_signals
+
+OBSERVED_BITS = 3.0
+"""Bits from which a finding counts as observed (p of about .003)."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What judging yields."""
+
+    evidence: pa.Table
+    verdicts: pa.Table
+    explanations: Mapping[str, Sequence[Fit]]
+    baseline: Mapping[str, Any]
+
+
+def judge(
+    population: Population,
+    operators: pa.Table,
+    settings: JudgingSettings,
+    *,
+    seed: int = 0,
+    progress: Progress = SILENT,
+) -> Judgement:
+    """Evidence and a verdict on every operator of `operators` (model.OPERATORS)."""
+    signals = all_signals()
+    names, members = _members(population, operators)
+    sizes = np.array([len(rows) for rows in members])
+    strata = Strata.of(population)
+    many = np.flatnonzero(sizes >= 2)
+    alone = np.flatnonzero(sizes == 1)
+    progress.stage("judging", len(many))
+    found_many = families.several(
+        population,
+        [members[place] for place in many],
+        signals,
+        strata,
+        matched_groups=settings.matched_groups,
+        seed=seed,
+        progress=progress,
+    )
+    rows_alone = np.concatenate([members[place] for place in alone]) if len(alone) else np.empty(0, np.int64)
+    found_alone = families.lone(population, rows_alone, signals, strata, seed=seed)
+    finding = families.join([found_many, found_alone], len(signals))
+    order = np.concatenate([many, alone])
+    names, members = [names[place] for place in order], [members[place] for place in order]
+    groups = Groups.of(members, len(population))
+    evidence = _evidence(names, finding, signals, population, groups)
+    verdicts, explanations = _verdicts(names, members, groups, finding, signals, population, settings, len(many))
+    return Judgement(evidence, verdicts, explanations, _baseline(population, found_alone, signals, settings))
+
+
+def _members(population: Population, operators: pa.Table) -> tuple[list[str], list[Ints]]:
+    """Operator ids in order, and the rows of each one's accounts."""
+    rows = {account: row for row, account in enumerate(population.ids.tolist())}
+    out: dict[str, list[int]] = {}
+    for account, operator in zip(
+        operators["account_id"].to_pylist(), operators["operator_id"].to_pylist(), strict=True
+    ):
+        out.setdefault(operator, []).append(rows[account])
+    names = sorted(out)
+    return names, [np.array(sorted(out[name]), dtype=np.int64) for name in names]
+
+
+def _evidence(
+    names: Sequence[str], finding: Finding, signals: Sequence[Signal], population: Population, groups: Groups
+) -> pa.Table:
+    """One row an operator and signal, and a row `overlap` where facts of a dimension said the same."""
+    blocks = []
+    operator_ids = pa.array(names, pa.string())
+    for place, signal in enumerate(signals):
+        available = np.isfinite(finding.bits[place])
+        observed = available & (finding.bits[place] >= OBSERVED_BITS)
+        outcome = np.where(observed, Outcome.OBSERVED, np.where(available, Outcome.NOT_OBSERVED, Outcome.NOT_AVAILABLE))
+        support = np.where(available, np.nan_to_num(signal.support(population, groups)), 0)
+        columns = (signal.name, signal.dimension.value, outcome, finding.bits[place], finding.statistic[place])
+        blocks.append(_block(operator_ids, *columns, finding.null[place], support))
+    for row, dimension in enumerate(ORDER):
+        some = np.flatnonzero(np.nan_to_num(finding.overlap[row]) < 0)
+        if len(some):
+            nothing = np.full(len(some), np.nan)
+            outcome = np.full(len(some), Outcome.OBSERVED.value)
+            bits = finding.overlap[row, some]
+            blocks.append(
+                _block(operator_ids.take(some), OVERLAP, dimension.value, outcome, bits, nothing, nothing, 0 * bits)
+            )
+    return pa.concat_tables(blocks).sort_by([("operator_id", "ascending"), ("dimension", "ascending")])
+
+
+def _block(
+    operators: pa.Array,
+    signal: str,
+    dimension: str,
+    outcome: np.ndarray[tuple[int], np.dtype[np.str_]],
+    bits: Floats,
+    statistic: Floats,
+    null: Floats,
+    support: Floats,
+) -> pa.Table:
+    """Rows of the evidence table; NaN becomes null."""
+    n = len(operators)
+    columns = [
+        operators, pa.array([signal] * n, pa.string()), pa.array([dimension] * n, pa.string()),
+        pa.array(outcome.astype(str).tolist(), pa.string()), pa.array(bits, from_pandas=True),
+        pa.array(statistic, from_pandas=True), pa.array(np.array(null), from_pandas=True),
+        pa.array(support.astype(np.int64)),
+    ]  # fmt: skip
+    return pa.table(columns, schema=EVIDENCE)
+
+
+def _standings(members: Sequence[Ints], groups: Groups, population: Population) -> list[Standing]:
+    """What was declared about each operator."""
+    organisation = population.codes("org_id")
+    events = groups.sum(population.total("volume.events"))
+    daily = np.asarray(groups.members @ population.daily("volume.events"))
+    peak = daily.max(axis=1) if daily.size else np.zeros(len(groups))
+    out = []
+    for place, rows in enumerate(members):
+        registered = [population.authorised[row] for row in rows.tolist() if row in population.authorised]
+        allowed = sum({item.id: item.max_requests_per_day for item in registered}.values())
+        total = sum({item.id: item.max_requests_total for item in registered}.values())
+        over = max(peak[place] / allowed if allowed else 0.0, events[place] / total if total else 0.0)
+        codes = organisation[rows]
+        out.append(
+            Standing(
+                authorised=len(registered) == len(rows),
+                within_quota=bool(over <= 1),
+                quota_ratio=float(over),
+                one_customer=len(rows) >= 2 and bool((codes >= 0).all() and (codes == codes[0]).all()),
+                events=int(events[place]),
+            )
+        )
+    return out
+
+
+def _verdicts(
+    names: Sequence[str],
+    members: Sequence[Ints],
+    groups: Groups,
+    finding: Finding,
+    signals: Sequence[Signal],
+    population: Population,
+    settings: JudgingSettings,
+    many: int,
+) -> tuple[pa.Table, dict[str, list[Fit]]]:
+    """The verdicts table, and the explanations tried for every operator that is not a lone ordinary account."""
+    standings = _standings(members, groups, population)
+    p = accusation_p(finding.dimension_p)
+    several = np.arange(len(names)) < many
+    fdr = np.where(several, false_discovery_rates(np.where(several, p, np.nan)), np.nan)
+    purpose = finding.dimension_p[PURPOSE]
+    purpose_fdr = np.where(
+        several,
+        false_discovery_rates(np.where(several, purpose, np.nan)),
+        false_discovery_rates(np.where(several, np.nan, purpose)),
+    )
+    first = population.total("volume.first_seen", "min")
+    last = population.total("volume.last_seen", "max")
+    rows, explanations = [], {}
+    for place, name in enumerate(names):
+        standing = standings[place]
+        verdict = decide(standing, finding.dimension_bits[:, place], fdr[place], settings.fdr, purpose_fdr[place])
+        fits = fit(counted(finding.bits[:, place], signals))
+        if several[place] or verdict is not Verdict.ORDINARY:
+            explanations[name] = fits
+        mine = members[place]
+        rows.append(
+            {
+                "operator_id": name,
+                "verdict": verdict.value,
+                "fdr": _or_none(fdr[place] if several[place] else purpose_fdr[place]),
+                **{
+                    f"bits_{dimension.value}": _or_none(finding.dimension_bits[row, place])
+                    for row, dimension in enumerate(ORDER)
+                },
+                "accounts": len(mine),
+                "events": standing.events,
+                "first_seen": _instant(first[mine], np.fmin),
+                "last_seen": _instant(last[mine], np.fmax),
+                "innocent_explanation": statement(verdict, standing, fits[0].sentence()),
+            }
+        )
+    return pa.Table.from_pylist(rows, schema=VERDICTS), explanations
+
+
+def counted(signal_bits: Floats, signals: Sequence[Signal]) -> dict[str, float]:
+    """Bits of the signals that count: the largest of each fact."""
+    best: dict[tuple[str, str], tuple[float, str]] = {}
+    for value, signal in zip(signal_bits.tolist(), signals, strict=True):
+        key = (signal.dimension.value, signal.fact)
+        if np.isfinite(value) and value > best.get(key, (-np.inf, ""))[0]:
+            best[key] = (value, signal.name)
+    return {name: value for value, name in best.values()}
+
+
+def _or_none(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _instant(seconds: Floats, pick: np.ufunc) -> int | None:
+    """Earliest or latest of some epoch seconds, in microseconds; None if there is none."""
+    value = pick.reduce(seconds)
+    return int(value * 1_000_000) if np.isfinite(value) else None
+
+
+def _baseline(
+    population: Population, alone: Finding, signals: Sequence[Signal], settings: JudgingSettings
+) -> dict[str, Any]:
+    """What this log's ordinary accounts look like: quantiles of every signal over lone accounts, with a version."""
+    levels = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+    quantiles = {}
+    for place, signal in enumerate(signals):
+        values = alone.statistic[place][np.isfinite(alone.statistic[place])]
+        quantiles[signal.name] = [round(float(q), 6) for q in np.quantile(values, levels)] if len(values) else None
+    content = {
+        "version": __version__,
+        "accounts": len(population),
+        "matched_groups": settings.matched_groups,
+        "levels": levels,
+        "quantiles": quantiles,
+    }
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+    return {"id": digest, **content}

@@ -1,0 +1,141 @@
+"""Matched groups: ordinary accounts like an operator's, which make the null of every statistic.
+
+For each member a stand-in is drawn from the accounts of the same application, volume and age that are not members; so
+whatever an application, a volume or a youth does to an account is in the null by construction. Where a stratum holds
+fewer than twice the accounts needed, the wider one is taken: application, then age, is given up, volume last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from stillwatch.population import Floats, Groups, Ints, Population, ratio
+
+POPULAR = 30
+"""Accounts a system prompt needs to count as an application."""
+SPARE = 20
+"""Accounts a stratum needs beyond twice the members drawn from it."""
+
+
+@dataclass(frozen=True)
+class Strata:
+    """Keys of every account, from the narrowest to the widest, [levels, N]."""
+
+    keys: Ints
+
+    @classmethod
+    def of(cls, population: Population) -> Strata:
+        """Application x volume x age, volume x age, volume, everybody."""
+        application, volume, age = _application(population), _volume(population), _age(population)
+        levels = [
+            _joint(application, volume, age),
+            _joint(volume, age),
+            _joint(volume),
+            np.zeros(len(population), np.int64),
+        ]
+        return cls(np.stack(levels))
+
+    @cached_property
+    def _members(self) -> list[list[Ints]]:
+        """Rows of each key, by level."""
+        out = []
+        for keys in self.keys:
+            order = np.argsort(keys, kind="stable")
+            out.append(np.split(order, np.cumsum(np.bincount(keys))[:-1]))
+        return out
+
+    def pool(self, level: int, key: int) -> Ints:
+        """Rows of the accounts with that key."""
+        return self._members[level][key]
+
+    def peers(self, least: int) -> tuple[Ints, Ints]:
+        """Level and key of each account's narrowest stratum with at least `least` accounts, both [N]."""
+        level = np.full(self.keys.shape[1], len(self.keys) - 1)
+        for candidate in reversed(range(len(self.keys))):
+            counts = np.bincount(self.keys[candidate])
+            level = np.where(counts[self.keys[candidate]] >= least, candidate, level)
+        return level, self.keys[level, np.arange(self.keys.shape[1])]
+
+    def draw(self, members: Ints, groups: int, rng: np.random.Generator) -> list[Ints]:
+        """`groups` lists of stand-ins for `members`; shorter than `members` only if the log is too small."""
+        drawn = []
+        own = np.zeros(self.keys.shape[1], dtype=bool)
+        own[members] = True
+        left = members
+        for level in range(len(self.keys)):
+            keys, need = np.unique(self.keys[level][left], return_counts=True)
+            served = []
+            for key, count in zip(keys, need, strict=True):
+                candidates = self.pool(level, int(key))
+                candidates = candidates[~own[candidates]]
+                last = level == len(self.keys) - 1
+                if last or len(candidates) >= 2 * count + SPARE:
+                    drawn.append(_choose(candidates, int(count), groups, rng))
+                    served.append(key)
+            left = left[~np.isin(self.keys[level][left], served)]
+            if not len(left):
+                break
+        rows = np.concatenate(drawn, axis=1) if drawn else np.empty((groups, 0), np.int64)
+        return [np.unique(row[row >= 0]) for row in rows]
+
+
+def _choose(candidates: Ints, count: int, groups: int, rng: np.random.Generator) -> Ints:
+    """[groups, count] rows without repetition within a group; -1 where there are too few candidates."""
+    count_here = min(count, len(candidates))
+    if count_here == 0:
+        return np.full((groups, count), -1)
+    if len(candidates) > 64 * count_here * count_here:
+        # a repetition within a group is rarer than one group in a hundred, and merely drops one stand-in
+        return candidates[rng.integers(0, len(candidates), (groups, count_here))]
+    keys = rng.random((groups, len(candidates)))
+    return candidates[np.argpartition(keys, count_here - 1, axis=1)[:, :count_here]]
+
+
+def _joint(*codes: Ints) -> Ints:
+    """One dense code for each combination."""
+    stacked = np.stack(codes)
+    return np.unique(stacked, axis=1, return_inverse=True)[1].reshape(-1)
+
+
+def _application(population: Population) -> Ints:
+    """The system prompt most of an account's events carry, if many accounts use it; else -1."""
+    use, tokens = population.traits("system_skeleton")
+    if not len(tokens):
+        return np.full(len(population), -1)
+    best = np.asarray(use.argmax(axis=1)).ravel()
+    share = ratio(use.max(axis=1).toarray().ravel(), population.total("volume.events"))
+    popular = np.bincount(best[share >= 0.5], minlength=len(tokens)) >= POPULAR
+    return np.where((share >= 0.5) & popular[best], best, -1)
+
+
+def _volume(population: Population) -> Ints:
+    """log2 of events, in steps of a half."""
+    return np.floor(2 * np.log2(np.maximum(np.nan_to_num(population.total("volume.events")), 1))).astype(np.int64)
+
+
+def _age(population: Population) -> Ints:
+    """Age at the end of the log in steps that double: up to 7, 14, 28, ... days; -1 unknown."""
+    created = population.instants("created_at").astype("datetime64[D]")
+    first = population.total("volume.first_seen", "min")
+    seen = np.full(len(population), np.datetime64("NaT"), dtype="datetime64[D]")
+    known = np.isfinite(first)
+    seen[known] = first[known].astype("int64").astype("datetime64[s]").astype("datetime64[D]")
+    born = np.where(np.isnat(created), seen, created)
+    if not len(population.days):
+        return np.full(len(population), -1)
+    days = (population.days[-1] - born).astype(np.float64)
+    step = np.clip(np.floor(np.log2(np.maximum(days, 1) / 3.5)), 0, 7)
+    return np.where(np.isnat(born), -1, step).astype(np.int64)
+
+
+def groups_of(drawn: list[list[Ints]], size: int) -> Groups:
+    """All matched groups of several operators as one `Groups`, operator by operator."""
+    return Groups.of([rows for operator in drawn for rows in operator], size)
+
+
+def table(values: Floats, operators: int, groups: int) -> Floats:
+    """Statistics of `groups_of` as [operators, groups]."""
+    return values.reshape(operators, groups)

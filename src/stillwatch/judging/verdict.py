@@ -1,0 +1,72 @@
+"""From evidence to a verdict.
+
+An accusation is an intersection-union test (Berger 1982): source, purpose and, where it could be looked at,
+transparency must each stand by itself, so its p-value is the largest of theirs; the false-discovery rate is over all
+operators tested. Links alone are never guilt, nor is scale, nor is content.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stillwatch.model import Dimension, Verdict
+from stillwatch.population import Floats
+
+ORDER = list(Dimension)
+SOURCE, SCALE = ORDER.index(Dimension.SOURCE), ORDER.index(Dimension.SCALE)
+TRANSPARENCY, PURPOSE = ORDER.index(Dimension.TRANSPARENCY), ORDER.index(Dimension.PURPOSE)
+
+LARGE_BITS = 3.0
+"""Bits of scale from which use counts as heavy: about one customer in forty."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What was declared about an operator, before anything is measured."""
+
+    authorised: bool = False
+    """Every member is covered by a registration."""
+    within_quota: bool = True
+    quota_ratio: float = 0.0
+    """Busiest day over the registered daily quota."""
+    one_customer: bool = False
+    """All members declare the same organisation."""
+    events: int = 0
+
+
+def accusation_p(dimension_p: Floats) -> Floats:
+    """p-value of 'this is not a covert harvest', [G]; NaN where source or purpose could not be looked at."""
+    needed = np.maximum(dimension_p[SOURCE], dimension_p[PURPOSE])
+    return np.where(np.isnan(dimension_p[TRANSPARENCY]), needed, np.maximum(needed, dimension_p[TRANSPARENCY]))
+
+
+def decide(standing: Standing, dimension_bits: Floats, fdr: float, level: float, purpose_fdr: float) -> Verdict:
+    """Verdict on one operator; `dimension_bits` is [4], `fdr` NaN for an operator that cannot be accused."""
+    large = bool(dimension_bits[SCALE] >= LARGE_BITS)
+    if standing.events == 0:
+        return Verdict.INCONCLUSIVE
+    if standing.authorised:
+        return Verdict.AUTHORISED_DISTILLATION if standing.within_quota else Verdict.HEAVY_USE
+    if standing.one_customer:
+        return Verdict.HEAVY_USE if large else Verdict.ORDINARY
+    if fdr <= level:
+        return Verdict.UNAUTHORISED_DISTILLATION
+    if purpose_fdr <= level and large:
+        return Verdict.INCONCLUSIVE
+    return Verdict.HEAVY_USE if large else Verdict.ORDINARY
+
+
+def statement(verdict: Verdict, standing: Standing, best_explanation: str) -> str:
+    """The column `innocent_explanation`: the best one and what speaks against it, or why no accusation is made."""
+    if standing.authorised:
+        note = "within its quota" if standing.within_quota else f"at {standing.quota_ratio:.1f} times its daily quota"
+        return f"registered distillation, {note}"
+    if verdict is Verdict.UNAUTHORISED_DISTILLATION:
+        return best_explanation
+    if standing.events == 0:
+        return "no events in this log"
+    if standing.one_customer:
+        return "one declared organisation"
+    return best_explanation if verdict is not Verdict.ORDINARY else "nothing beyond ordinary use in what was looked at"
