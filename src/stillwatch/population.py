@@ -57,7 +57,7 @@ class Groups:
 
     def sum(self, values: Floats) -> Floats:
         """Sum over members, [G]; an account without a value (NaN) adds nothing."""
-        return np.asarray(self.members @ np.nan_to_num(values), dtype=np.float64)
+        return np.asarray(self.members @ np.where(np.isfinite(values), values, 0.0), dtype=np.float64)
 
     def count(self, values: Floats) -> Floats:
         """Members that have a value, [G]."""
@@ -70,17 +70,19 @@ class Groups:
     def sd(self, values: Floats) -> Floats:
         """Standard deviation over members that have a value, [G]; NaN below three of them."""
         n = self.count(values)
-        mean = ratio(self.sum(values), n)
-        variance = ratio(self.sum(values**2), n) - mean**2
-        return np.where(n >= 3, np.sqrt(np.maximum(variance, 0) * n / np.maximum(n - 1, 1)), np.nan)
+        # two passes: the difference of squares would lose the spread of large, nearly equal values
+        apart = values[self.members.indices] - self.mean(values)[self.group_of]
+        squares = np.bincount(self.group_of, np.where(np.isfinite(apart), apart, 0.0) ** 2, minlength=len(self))
+        return np.where(n >= 3, np.sqrt(squares / np.maximum(n - 1, 1)), np.nan)
 
     def distinct(self, codes: Ints) -> tuple[Floats, Floats]:
         """Distinct codes and members with a code (>= 0), both [G]."""
         mine = codes[self.members.indices]
         known = mine >= 0
-        pairs = np.unique(np.stack([self.group_of[known], mine[known]]), axis=1)
+        width = int(codes.max(initial=0)) + 1
+        pairs = np.unique(self.group_of[known] * width + mine[known])
         return (
-            np.bincount(pairs[0], minlength=len(self)).astype(np.float64),
+            np.bincount(pairs // width, minlength=len(self)).astype(np.float64),
             np.bincount(self.group_of[known], minlength=len(self)).astype(np.float64),
         )
 
@@ -131,27 +133,40 @@ class Population:
     available: frozenset[str] = frozenset()
     """`events.COLUMN` and `accounts.COLUMN` that hold at least one value in this log."""
 
-    _memo: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False)
+    # not an argument, so that `dataclasses.replace` starts an empty one
+    _memo: dict[tuple[str, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.ids)
 
+    def keep(self, name: str, make: Callable[[Population], R]) -> R:
+        """What `make` derives from this population, computed once; `name` belongs to one maker."""
+        key = ("keep", name)
+        if key not in self._memo:
+            self._memo[key] = make(self)
+        return cast(R, self._memo[key])
+
     @_once
-    def _summary_rows(self) -> Ints:
-        return _rows(self.ids, self.summaries["account_id"])
+    def _summary_rows(self) -> tuple[pa.Table, Ints]:
+        """Summaries of these accounts, and the row of each."""
+        return _rows(self.ids, self.summaries)
 
     @property
     def days(self) -> npt.NDArray[np.datetime64]:
-        """Days of the log from its first to its last, [D]."""
-        days = self.summaries["day"].to_numpy().astype("datetime64[D]")
-        return np.arange(days.min(), days.max() + np.timedelta64(1, "D")) if len(days) else days
+        """Days of the log that have events, in order, [D]; one stray date decades away adds one day, not thousands."""
+        return self._days()
+
+    @_once
+    def _days(self) -> npt.NDArray[np.datetime64]:
+        return np.unique(self.summaries["day"].to_numpy().astype("datetime64[D]"))
 
     @_once
     def total(self, name: str, merge: str = "sum") -> Floats:
         """Field `signal.field` merged over an account's days, [N]; NaN where no day has a value."""
-        values = self.summaries[name].cast(pa.float64()).to_numpy(zero_copy_only=False)
+        summaries, mine = self._summary_rows()
+        values = summaries[name].cast(pa.float64()).to_numpy(zero_copy_only=False)
         known = np.isfinite(values)
-        rows: Ints = self._summary_rows()[known]
+        rows: Ints = mine[known]
         out = np.full(len(self), np.nan)
         start = {"sum": 0.0, "min": np.inf, "max": -np.inf}[merge]
         out[rows] = start
@@ -161,27 +176,33 @@ class Population:
     @_once
     def daily(self, name: str) -> Floats:
         """Field `signal.field` day by day, [N, D]; 0 on days without events."""
-        values = np.nan_to_num(self.summaries[name].cast(pa.float64()).to_numpy(zero_copy_only=False))
-        days = self.summaries["day"].to_numpy().astype("datetime64[D]")
+        summaries, rows = self._summary_rows()
+        values = summaries[name].cast(pa.float64()).to_numpy(zero_copy_only=False)
+        days = summaries["day"].to_numpy().astype("datetime64[D]")
         out = np.zeros((len(self), len(self.days)))
-        np.add.at(out, (self._summary_rows(), (days - self.days[0]).astype(np.int64)), values)
+        np.add.at(out, (rows, np.searchsorted(self.days, days)), np.where(np.isfinite(values), values, 0.0))
         return out
 
     @_once
-    def traits(self, view: str) -> tuple[sp.csr_matrix, npt.NDArray[np.str_]]:
-        """View as an N x T matrix of n, and its T tokens in order."""
-        table = self.traits_table.filter(pc.equal(self.traits_table["view"], view))
-        tokens, columns = np.unique(np.asarray(table["token"].to_pylist(), dtype=np.str_), return_inverse=True)
-        rows = _rows(self.ids, table["account_id"])
+    def traits(self, view: str) -> tuple[sp.csr_matrix, npt.NDArray[np.object_]]:
+        """View as an N x T matrix of n, and its T tokens (str) in order of their code points."""
+        mine = pc.and_(pc.equal(self.traits_table["view"], view), self.traits_table["token"].is_valid())
+        table, rows = _rows(self.ids, self.traits_table.filter(mine))
+        encoded = table["token"].cast(pa.string()).dictionary_encode().unify_dictionaries().combine_chunks()
+        order = pc.sort_indices(encoded.dictionary).to_numpy()
+        rank = np.empty(len(order), np.int64)
+        rank[order] = np.arange(len(order))
         n = table["n"].to_numpy().astype(np.float64)
-        return sp.csr_matrix((n, (rows, columns)), shape=(len(self), len(tokens))), tokens
+        use = sp.csr_matrix((n, (rows, rank[encoded.indices.to_numpy()])), shape=(len(self), len(order)))
+        # objects, not numpy's fixed width: there one long token makes all of them long
+        return use, encoded.dictionary.take(order).to_numpy(zero_copy_only=False)
 
     @_once
     def column(self, name: str) -> pa.ChunkedArray | None:
         """Column of the accounts table in the order of `ids` (null where unknown); None without an accounts table."""
         if self.accounts is None or name not in self.accounts.column_names:
             return None
-        place = pc.index_in(pa.array(self.ids), value_set=self.accounts["account_id"].combine_chunks())
+        place = pc.index_in(pa.array(self.ids, pa.string()), value_set=self.accounts["account_id"].combine_chunks())
         return self.accounts[name].take(place)
 
     @_once
@@ -212,6 +233,9 @@ class Population:
         return [name for name in needs if name not in self.available]
 
 
-def _rows(ids: npt.NDArray[np.str_], accounts: pa.ChunkedArray) -> Ints:
-    """Row of each account id in `ids`."""
-    return pc.index_in(accounts, value_set=pa.array(ids)).to_numpy().astype(np.int64)
+def _rows(ids: npt.NDArray[np.str_], table: pa.Table) -> tuple[pa.Table, Ints]:
+    """Rows of `table` (with account_id) whose account is in `ids`, and its place there."""
+    place = pc.index_in(table["account_id"], value_set=pa.array(ids, pa.string()))
+    if place.null_count:
+        table, place = table.filter(place.is_valid()), place.drop_null()
+    return table, place.to_numpy().astype(np.int64)

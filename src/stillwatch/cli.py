@@ -1,0 +1,283 @@
+"""The command line. Exit codes: 0 done, 1 failed, 2 usage, 3 input, 4 run folder (see errors.py)."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from stillwatch import __version__
+from stillwatch.errors import StillwatchError, UsageError
+
+app = typer.Typer(
+    name="stillwatch",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=(
+        "Find the operators who harvest a hosted language model through many accounts.\n\n"
+        "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 unusable input, 4 unusable run folder."
+    ),
+)
+out = Console()
+err = Console(stderr=True)
+
+Run = Annotated[Path, typer.Argument(help="A run folder made by `stillwatch scan`.")]
+
+
+class _Display:
+    """Progress on a terminal; on anything else one plain line a stage."""
+
+    def __init__(self) -> None:
+        self.live = err.is_terminal
+        self.bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=err,
+            transient=True,
+            disable=not self.live,
+        )
+        self.task = self.bar.add_task("starting", total=None)
+        self.started = time.monotonic()
+
+    def stage(self, name: str, total: int | None = None) -> None:
+        """Begin a stage."""
+        if self.live:
+            self.bar.update(self.task, description=name, total=total, completed=0)
+        else:
+            err.print(f"[{time.monotonic() - self.started:6.1f} s] {name}", markup=False, highlight=False)
+
+    def advance(self, units: int = 1) -> None:
+        """Some of it is done."""
+        if self.live:
+            self.bar.advance(self.task, units)
+
+    def __enter__(self) -> _Display:
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+
+def _command() -> str:
+    return shlex.join(["stillwatch", *sys.argv[1:]])
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+    if version:
+        out.print(__version__, highlight=False)
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder for the world and the run.")] = Path("out/demo"),
+    seed: Annotated[int, typer.Option(help="Seed of the world.")] = 0,
+) -> None:
+    """Make the world `demo`, scan it, and show the operators.
+
+    Example: stillwatch demo --out /tmp/demo
+    """
+    from stillwatch.evaluate import evaluate, render
+    from stillwatch.ingest.accounts import load_context
+    from stillwatch.ingest.pseudonyms import Pseudonyms
+    from stillwatch.pipeline import ScanRequest, scan
+    from stillwatch.worlds import write_world
+
+    world, run_dir = out_dir / "world", out_dir / "run"
+    with _Display() as display:
+        display.stage("making the world `demo`")
+        made = write_world("demo", world, seed=seed)
+        pseudonyms = Pseudonyms.none()
+        context = load_context(
+            accounts=world / "accounts.parquet",
+            authorisations=world / "authorisations.toml",
+            context=world,
+            pseudonyms=pseudonyms,
+        )
+        request = ScanRequest([world / "events"], run_dir, context=context, pseudonyms=pseudonyms, command=_command())
+        run = scan(request, display)
+    _summary(run.root)
+    out.print(
+        f"world    {made.events:,} events of {made.accounts:,} accounts, with their truth: {world}", highlight=False
+    )
+    for part in render(evaluate(run.root, world)):
+        out.print(part)
+
+
+@app.command(name="scan")
+def scan_command(
+    sources: Annotated[list[str], typer.Argument(help="Files, folders or globs of Parquet, CSV or JSON lines.")],
+    run: Annotated[Path, typer.Option("--out", help="Run folder to write.")],
+    format: Annotated[
+        Literal["auto", "table", "otel", "litellm", "bedrock"], typer.Option(help="Format of the log.")
+    ] = "auto",
+    accounts: Annotated[Path | None, typer.Option(help="Accounts table (Parquet, CSV, JSON lines).")] = None,
+    authorisations: Annotated[Path | None, typer.Option(help="Authorisations (TOML or table).")] = None,
+    context: Annotated[Path | None, typer.Option(help="Folder with releases, networks, applications.")] = None,
+    settings: Annotated[Path | None, typer.Option(help="Settings (TOML).")] = None,
+    pseudonyms: Annotated[
+        Literal["keyed", "none"], typer.Option(help="Store keyed pseudonyms, or the log's own ids.")
+    ] = "keyed",
+    key_file: Annotated[
+        Path | None, typer.Option(help="Key of the pseudonyms; made if absent.", envvar="STILLWATCH_KEY_FILE")
+    ] = None,
+) -> None:
+    """Find the operators behind the accounts of an API log.
+
+    Examples:
+
+    stillwatch scan logs/ --out run --accounts accounts.parquet
+
+    stillwatch scan 'spans-*.jsonl.gz' --out run --format otel --pseudonyms none
+    """
+    from stillwatch.ingest.accounts import load_context
+    from stillwatch.ingest.pseudonyms import Pseudonyms
+    from stillwatch.pipeline import ScanRequest, scan
+    from stillwatch.settings import load
+
+    chosen = load(settings)
+    names = Pseudonyms.from_file(key_file) if pseudonyms == "keyed" else Pseudonyms.none()
+    with _Display() as display:
+        found = load_context(accounts=accounts, authorisations=authorisations, context=context, pseudonyms=names)
+        done = scan(
+            ScanRequest(sources, run, format, context=found, settings=chosen, pseudonyms=names, command=_command()),
+            display,
+        )
+    _summary(done.root)
+
+
+@app.command()
+def explain(
+    run: Run,
+    id: Annotated[str, typer.Argument(help="An operator or account id of the run.")],
+) -> None:
+    """Show an account's or operator's evidence as a waterfall of bits.
+
+    Example: stillwatch explain run op_1a2b3c4d5e6f
+    """
+    from stillwatch.cases.explain import explain as look_up
+    from stillwatch.cases.explain import render_explanation
+    from stillwatch.engine.runfolder import RunFolder
+
+    render_explanation(out, look_up(RunFolder(run), id))
+
+
+@app.command()
+def report(run: Run) -> None:
+    """Write the report of a run anew.
+
+    Example: stillwatch report run
+    """
+    from stillwatch.cases.report import write_report
+    from stillwatch.engine.runfolder import RunFolder
+
+    out.print(str(write_report(RunFolder(run))), highlight=False, soft_wrap=True)
+
+
+@app.command()
+def signals() -> None:
+    """List the signals: what each asks, of which dimension, against which null.
+
+    Example: stillwatch signals
+    """
+    from stillwatch.signals import all_signals
+
+    table = Table("signal", "dimension", "question", "statistic", "null", box=None, pad_edge=False)
+    for signal in all_signals():
+        table.add_row(signal.name, signal.dimension.value, signal.question, signal.statistic, signal.null)
+    out.print(table)
+
+
+@app.command()
+def world(
+    name: Annotated[str, typer.Argument(help="demo, seed or innocent.")],
+    out_dir: Annotated[Path, typer.Option("--out", help="World folder to write.")],
+    scale: Annotated[float, typer.Option(help="1 is the size of the reports.", min=0.0001)] = 1.0,
+    seed: Annotated[int, typer.Option(help="Seed; the same seed makes the same world.")] = 0,
+    prompts: Annotated[Path | None, typer.Option(help="Folder of Parquet prompts to use as text.")] = None,
+) -> None:
+    """Make a labelled synthetic world with exact truth.
+
+    Example: stillwatch world seed --out world --scale 0.01 --seed 7
+    """
+    from stillwatch.worlds import write_world
+
+    with _Display() as display:
+        display.stage(f"making the world {name}")
+        made = write_world(name, out_dir, scale=scale, seed=seed, prompts=prompts)
+    out.print(f"{made.events:,} events of {made.accounts:,} accounts in {out_dir}", highlight=False, soft_wrap=True)
+
+
+@app.command(name="evaluate")
+def evaluate_command(
+    run: Run,
+    truth: Annotated[Path, typer.Argument(help="A world folder, its truth folder, or a truth table.")],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    key_file: Annotated[
+        Path | None, typer.Option(help="Key of the run's pseudonyms.", envvar="STILLWATCH_KEY_FILE")
+    ] = None,
+) -> None:
+    """Hold a run against the truth of its world.
+
+    Example: stillwatch evaluate run world --json
+    """
+    from stillwatch.engine.runfolder import RunFolder
+    from stillwatch.evaluate import evaluate, render
+    from stillwatch.ingest.pseudonyms import Pseudonyms
+
+    mode = RunFolder(run).manifest().get("pseudonyms", {}).get("mode")
+    name_accounts = None if mode == "none" else Pseudonyms.from_file(key_file).accounts
+    result = evaluate(run, truth, account_pseudonym=name_accounts)
+    if json:
+        sys.stdout.write(result.as_json() + "\n")
+        return
+    for part in render(result):
+        out.print(part)
+
+
+def _summary(run: Path) -> None:
+    """The table of operators, what was rejected, and where the report is."""
+    from stillwatch.cases.tables import operators_table
+    from stillwatch.engine.runfolder import RunFolder
+
+    folder = RunFolder(run)
+    out.print(operators_table(folder))
+    counts = folder.manifest().get("counts", {})
+    if counts.get("rejected"):
+        out.print(
+            f"rejected {counts['rejected']:,} rows, each with its reason: {run / 'rejects.parquet'}", highlight=False
+        )
+    out.print(f"report   {run / 'report.html'}", highlight=False, soft_wrap=True)
+
+
+def main() -> None:
+    """Entry point: a user's mistake is one line on standard error and an exit code, never a stack trace."""
+    try:
+        app()
+    except StillwatchError as error:
+        err.print(f"stillwatch: {error}", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        err.print("stillwatch: interrupted; the run folder is not finished", markup=False)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+
+
+__all__ = ["UsageError", "app", "main"]

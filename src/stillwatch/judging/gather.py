@@ -1,0 +1,79 @@
+"""The named tables of a run as a `Population`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import scipy.sparse as sp
+
+from stillwatch.engine.runfolder import RunFolder
+from stillwatch.ingest.accounts import Context
+from stillwatch.model import ACCOUNTS
+from stillwatch.population import Authorisation, Population
+
+
+def gather(run: RunFolder, context: Context) -> Population:
+    """The accounts of a run as arrays, from its named tables."""
+    accounts = run.read("accounts")
+    ids = np.asarray(accounts["account_id"].to_pylist(), dtype=np.str_)
+    profiles = run.read("profiles")
+    sums = profiles["embedding"].combine_chunks().flatten().to_numpy().reshape(len(ids), -1)
+    n = np.maximum(profiles["events"].to_numpy(), 1)[:, None]
+    return Population(
+        ids=ids,
+        summaries=run.read("summaries"),
+        traits_table=run.read("traits"),
+        accounts=accounts if context.accounts is not None else None,
+        links=_control_links(run.read("links"), ids),
+        embedding=(sums / n).astype(np.float32),
+        releases=context.releases,
+        authorised=_authorised(context, accounts),
+        available=_available(run, context),
+    )
+
+
+def _control_links(links: pa.Table, ids: np.ndarray[tuple[int], np.dtype[np.str_]]) -> sp.csr_matrix:
+    """N x N bits of control links, symmetric."""
+    control = links.filter(pc.equal(links["kind"], "control"))
+    order = pa.array(ids)
+    a = pc.index_in(control["account_a"], value_set=order).to_numpy().astype(np.int64)
+    b = pc.index_in(control["account_b"], value_set=order).to_numpy().astype(np.int64)
+    bits = control["bits"].to_numpy()
+    both = (np.concatenate([a, b]), np.concatenate([b, a]))
+    return sp.csr_matrix((np.concatenate([bits, bits]), both), shape=(len(ids), len(ids)))
+
+
+def _authorised(context: Context, accounts: pa.Table) -> dict[int, Authorisation]:
+    """Row of an account -> its registration, by account or by organisation."""
+    out: dict[int, Authorisation] = {}
+    ids, organisations = accounts["account_id"].to_pylist(), accounts["org_id"].to_pylist()
+    for item in context.authorisations:
+        covered, org_ids = set(item.accounts), set(item.org_ids)
+        for row, (account, organisation) in enumerate(zip(ids, organisations, strict=True)):
+            if account in covered or (organisation is not None and organisation in org_ids):
+                out[row] = Authorisation(
+                    item.id,
+                    float(item.max_requests_per_day or 0),
+                    float(item.max_requests_total or 0),
+                    item.disclosed_at is not None,
+                )
+    return out
+
+
+def _available(run: RunFolder, context: Context) -> frozenset[str]:
+    """`events.X` and `accounts.X` that hold any value."""
+    parquet = pq.ParquetFile(run.path("sketches")).metadata
+    found = set()
+    for group in range(parquet.num_row_groups):
+        for place in range(parquet.row_group(group).num_columns):
+            column = parquet.row_group(group).column(place)
+            counted = column.statistics
+            if counted is None or not counted.has_null_count or counted.null_count < parquet.row_group(group).num_rows:
+                found.add(f"events.{column.path_in_schema.split('.')[0]}")
+    if context.accounts is not None:
+        found |= {
+            f"accounts.{name}" for name in ACCOUNTS.names if context.accounts[name].null_count < len(context.accounts)
+        }
+    return frozenset(found)

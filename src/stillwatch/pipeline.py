@@ -1,0 +1,130 @@
+"""The walk: a line a stage, a named table a stage.
+
+log -> sketches -> summaries -> accounts -> traits -> profiles -> links -> operators -> evidence -> verdicts -> report
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from stillwatch.cases.report import write_report
+from stillwatch.engine.duckdb import DuckDBEngine
+from stillwatch.engine.meter import Meter
+from stillwatch.engine.runfolder import RunFolder
+from stillwatch.ingest.accounts import Context, everyone
+from stillwatch.ingest.ingest import IngestReport, ingest
+from stillwatch.ingest.pseudonyms import Pseudonyms
+from stillwatch.judging import Judgement, judge
+from stillwatch.judging.gather import gather
+from stillwatch.linking import profiles, traits
+from stillwatch.linking.link import LinkResult, link
+from stillwatch.manifest import manifest
+from stillwatch.progress import SILENT, Progress
+from stillwatch.settings import Settings
+from stillwatch.signals import all_signals
+from stillwatch.signals.summarise import summarise
+
+
+@dataclass(frozen=True)
+class ScanRequest:
+    """What to scan and how."""
+
+    sources: Sequence[str | Path]
+    out: Path
+    format: str = "auto"
+    context: Context = field(default_factory=Context)
+    settings: Settings = field(default_factory=Settings)
+    pseudonyms: Pseudonyms = field(default_factory=Pseudonyms.none)
+    command: str = ""
+    memory: str = "3GB"
+
+
+def scan(request: ScanRequest, progress: Progress = SILENT) -> RunFolder:
+    """Run the whole walk into `request.out`; StillwatchError says what the user can mend."""
+    run, meter, started = RunFolder(request.out), Meter(progress), datetime.now(UTC)
+    run.begin()
+    with meter.stage("reading and sketching"):
+        report = _ingest(run, request, progress)
+    _relations(run, request, meter)
+    with meter.stage("linking"):
+        linked = _link(run, request.settings)
+    with meter.stage("judging"):
+        judgement = _judge(run, request, progress)
+    record = manifest(
+        report,
+        linked,
+        judgement,
+        context=request.context,
+        settings=request.settings,
+        pseudonyms=request.pseudonyms,
+        command=request.command,
+    )
+    record |= {"started_at": started.isoformat(timespec="seconds")}
+    with meter.stage("report"):
+        run.write_manifest(record | {"seconds": meter.seconds})
+        write_report(run)
+    record |= {"seconds": meter.seconds, "peak_mebibytes": meter.peak_mebibytes()}
+    run.write_manifest(record | {"finished_at": datetime.now(UTC).isoformat(timespec="seconds")})
+    return run
+
+
+def _ingest(run: RunFolder, request: ScanRequest, progress: Progress) -> IngestReport:
+    """Log -> sketches, skeletons, rejects."""
+    return ingest(
+        request.sources,
+        run,
+        format=request.format,
+        settings=request.settings.ingest,
+        pseudonyms=request.pseudonyms,
+        context=request.context,
+        progress=progress,
+    )
+
+
+def _relations(run: RunFolder, request: ScanRequest, meter: Meter) -> None:
+    """Sketches -> summaries, accounts, traits, profiles."""
+    scratch = run.root / ".scratch"
+    engine = DuckDBEngine(memory=request.memory, scratch=scratch)
+    try:
+        sketches = engine.table(run.path("sketches"))
+        with meter.stage("summaries"):
+            run.write("summaries", engine.run(summarise(sketches, all_signals())))
+            run.write(
+                "accounts", everyone(run.read("summaries", ["account_id"])["account_id"], request.context.accounts)
+            )
+        with meter.stage("traits"):
+            run.write("traits", traits.combine(engine.run(traits.from_sketches(sketches)), run.read("accounts")))
+    finally:
+        engine.close()
+        shutil.rmtree(scratch, ignore_errors=True)
+    with meter.stage("profiles"):
+        ids = run.read("accounts", ["account_id"])["account_id"].combine_chunks()
+        run.write("profiles", profiles.from_sketches(pq.ParquetFile(run.path("sketches")), ids))
+
+
+def _link(run: RunFolder, settings: Settings) -> LinkResult:
+    """Traits, profiles -> links, operators."""
+    linked = link(run.read("traits"), run.read("profiles"), run.read("accounts"), settings.linking, seed=settings.seed)
+    run.write("links", linked.links)
+    run.write("operators", linked.operators)
+    return linked
+
+
+def _judge(run: RunFolder, request: ScanRequest, progress: Progress) -> Judgement:
+    """Operators -> evidence, verdicts."""
+    judgement = judge(
+        gather(run, request.context),
+        run.read("operators"),
+        request.settings.judging,
+        seed=request.settings.seed,
+        progress=progress,
+    )
+    run.write("evidence", judgement.evidence)
+    run.write("verdicts", judgement.verdicts)
+    return judgement
