@@ -146,12 +146,12 @@ def scan_command(
     stillwatch scan 'spans-*.jsonl.gz' --out run --format otel --pseudonyms none
     """
     from stillwatch.ingest.accounts import load_context
-    from stillwatch.ingest.pseudonyms import Pseudonyms
+    from stillwatch.ingest.pseudonyms import Pseudonyms, load_key
     from stillwatch.pipeline import ScanRequest, scan
     from stillwatch.settings import load
 
     chosen = load(settings)
-    names = Pseudonyms.from_file(key_file) if pseudonyms == "keyed" else Pseudonyms.none()
+    names = Pseudonyms.keyed(load_key(key_file)[0]) if pseudonyms == "keyed" else Pseudonyms.none()
     with _Display() as display:
         found = load_context(accounts=accounts, authorisations=authorisations, context=context, pseudonyms=names)
         done = scan(
@@ -238,11 +238,11 @@ def evaluate_command(
     """
     from stillwatch.engine.runfolder import RunFolder
     from stillwatch.evaluate import evaluate, render
-    from stillwatch.ingest.pseudonyms import Pseudonyms
+    from stillwatch.ingest.pseudonyms import Pseudonyms, load_key
 
     mode = RunFolder(run).manifest().get("pseudonyms", {}).get("mode")
-    name_accounts = None if mode == "none" else Pseudonyms.from_file(key_file).accounts
-    result = evaluate(run, truth, account_pseudonym=name_accounts)
+    names = Pseudonyms.none() if mode == "none" else Pseudonyms.keyed(load_key(key_file)[0])
+    result = evaluate(run, truth, account_pseudonym=lambda ids: [names.one("account_id", id) for id in ids])
     if json:
         sys.stdout.write(result.as_json() + "\n")
         return

@@ -12,7 +12,7 @@ from stillwatch.judging.matched import SPARE, Strata
 
 def strata(application: np.ndarray, volume: np.ndarray) -> Strata:
     joint = application * 100 + volume
-    return Strata(np.stack([joint, volume, volume, np.zeros_like(volume)]))
+    return Strata(np.stack([joint, volume, volume, np.zeros_like(volume)]), np.ones(len(volume), dtype=bool))
 
 
 @settings(max_examples=30, deadline=None)
@@ -66,3 +66,10 @@ def test_draws_are_even(count: int) -> None:
     drawn = np.bincount(np.concatenate(groups), minlength=size)[count:]
     expected = 4000 * count / (size - count)
     assert (np.abs(drawn - expected) < 5.5 * np.sqrt(expected)).all()
+
+
+def test_accounts_in_one_hand_do_not_stand_in() -> None:
+    eligible = np.arange(400) % 3 != 0
+    world = Strata(np.zeros((4, 400), np.int64), eligible)
+    for group in world.draw(np.arange(5), 50, np.random.default_rng(0)):
+        assert eligible[group].all()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from stillwatch import __version__
@@ -50,8 +51,8 @@ def judge(
     signals = all_signals()
     names, members = _members(population, operators)
     sizes = np.array([len(rows) for rows in members])
-    strata = Strata.of(population)
     many = np.flatnonzero(sizes >= 2)
+    strata = Strata.of(population, _unlinked(population, [members[place] for place in many]))
     alone = np.flatnonzero(sizes == 1)
     progress.stage("judging", len(many))
     found_many = families.several(
@@ -84,6 +85,20 @@ def _members(population: Population, operators: pa.Table) -> tuple[list[str], li
         out.setdefault(operator, []).append(rows[account])
     names = sorted(out)
     return names, [np.array(sorted(out[name]), dtype=np.int64) for name in names]
+
+
+def _unlinked(population: Population, several: Sequence[Ints]) -> npt.NDArray[np.bool_]:
+    """Accounts that are alone, or whose operator declares itself as one organisation, [N]."""
+    organisation = population.codes("org_id")
+    out = np.ones(len(population), dtype=bool)
+    for rows in several:
+        out[rows] = _one_customer(organisation[rows])
+    return out
+
+
+def _one_customer(organisations: Ints) -> bool:
+    """All members declare the same organisation."""
+    return bool((organisations >= 0).all() and (organisations == organisations[0]).all())
 
 
 def _evidence(
@@ -144,13 +159,12 @@ def _standings(members: Sequence[Ints], groups: Groups, population: Population) 
         allowed = sum({item.id: item.max_requests_per_day for item in registered}.values())
         total = sum({item.id: item.max_requests_total for item in registered}.values())
         over = max(peak[place] / allowed if allowed else 0.0, events[place] / total if total else 0.0)
-        codes = organisation[rows]
         out.append(
             Standing(
                 authorised=len(registered) == len(rows),
                 within_quota=bool(over <= 1),
                 quota_ratio=float(over),
-                one_customer=len(rows) >= 2 and bool((codes >= 0).all() and (codes == codes[0]).all()),
+                one_customer=len(rows) >= 2 and _one_customer(organisation[rows]),
                 events=int(events[place]),
             )
         )

@@ -1,8 +1,9 @@
 """Matched groups: ordinary accounts like an operator's, which make the null of every statistic.
 
-For each member a stand-in is drawn from the accounts of the same application, volume and age that are not members; so
-whatever an application, a volume or a youth does to an account is in the null by construction. Where a stratum holds
-fewer than twice the accounts needed, the wider one is taken: application, then age, is given up, volume last.
+For each member a stand-in is drawn from the accounts of the same application, volume and age that are not members,
+nor in one hand with others themselves (a second campaign must not hide the first); so whatever an application, a
+volume or a youth does to an account is in the null by construction. Where a stratum holds fewer than twice the accounts
+needed, the wider one is taken: application, then age, is given up, volume last.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from stillwatch.population import Floats, Groups, Ints, Population, ratio
 
@@ -25,9 +27,11 @@ class Strata:
     """Keys of every account, from the narrowest to the widest, [levels, N]."""
 
     keys: Ints
+    eligible: npt.NDArray[np.bool_]
+    """Accounts that may stand in for others, [N]."""
 
     @classmethod
-    def of(cls, population: Population) -> Strata:
+    def of(cls, population: Population, eligible: npt.NDArray[np.bool_]) -> Strata:
         """Application x volume x age, volume x age, volume, everybody."""
         application, volume, age = _application(population), _volume(population), _age(population)
         levels = [
@@ -36,15 +40,16 @@ class Strata:
             _joint(volume),
             np.zeros(len(population), np.int64),
         ]
-        return cls(np.stack(levels))
+        return cls(np.stack(levels), eligible)
 
     @cached_property
     def _members(self) -> list[list[Ints]]:
         """Rows of each key, by level."""
         out = []
+        rows = np.flatnonzero(self.eligible)
         for keys in self.keys:
-            order = np.argsort(keys, kind="stable")
-            out.append(np.split(order, np.cumsum(np.bincount(keys))[:-1]))
+            order = rows[np.argsort(keys[rows], kind="stable")]
+            out.append(np.split(order, np.cumsum(np.bincount(keys[rows], minlength=keys.max(initial=0) + 1))[:-1]))
         return out
 
     def pool(self, level: int, key: int) -> Ints:
@@ -55,7 +60,7 @@ class Strata:
         """Level and key of each account's narrowest stratum with at least `least` accounts, both [N]."""
         level = np.full(self.keys.shape[1], len(self.keys) - 1)
         for candidate in reversed(range(len(self.keys))):
-            counts = np.bincount(self.keys[candidate])
+            counts = np.bincount(self.keys[candidate][self.eligible], minlength=self.keys[candidate].max(initial=0) + 1)
             level = np.where(counts[self.keys[candidate]] >= least, candidate, level)
         return level, self.keys[level, np.arange(self.keys.shape[1])]
 
