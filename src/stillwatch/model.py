@@ -126,6 +126,11 @@ LINKS = _schema(
 OPERATORS = _schema(("account_id", _s), ("operator_id", _s), ("membership_bits", _f), ("proven", pa.bool_()))
 """The accounts under one controller; a lone account is an operator of one. Every account has exactly one row."""
 
+VICTIMS = _schema(
+    ("account_id", _s), ("operator_id", _s), ("bits", _f), ("own_events", _i), ("foreign_events", _i), ("since", TIME),
+)  # fmt: skip
+"""Accounts of their own into which an operator's stream came (a stolen key): whose it is, and since when."""
+
 EVIDENCE = _schema(
     ("operator_id", _s), ("signal", _s), ("dimension", _s), ("outcome", _s),
     ("bits", _f), ("statistic", _f), ("null", _f), ("support", _i),
@@ -142,7 +147,8 @@ REJECTS = _schema(("source", _s), ("row", _i), ("reason", _s))
 """Rows that could not be used: rows in = kept + rejected. `row` is 1-based; 0 stands for the whole file."""
 
 TABLES: dict[str, pa.Schema] = {
-    "sketches": SKETCHES, "skeletons": SKELETONS, "traits": TRAITS, "profiles": PROFILES, "links": LINKS,
-    "operators": OPERATORS, "evidence": EVIDENCE, "verdicts": VERDICTS, "rejects": REJECTS,
+    "sketches": SKETCHES, "skeletons": SKELETONS, "accounts": ACCOUNTS, "traits": TRAITS, "profiles": PROFILES,
+    "links": LINKS, "operators": OPERATORS, "victims": VICTIMS, "evidence": EVIDENCE, "verdicts": VERDICTS,
+    "rejects": REJECTS,
 }  # fmt: skip
 """Tables of a run folder with a fixed schema; `summaries` has account_id, day and one column per signal's field."""

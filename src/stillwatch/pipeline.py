@@ -6,7 +6,8 @@ log -> sketches -> summaries -> accounts -> traits -> profiles -> links -> opera
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +23,7 @@ from stillwatch.ingest.ingest import IngestReport, ingest
 from stillwatch.ingest.pseudonyms import Pseudonyms
 from stillwatch.judging import Judgement, judge
 from stillwatch.judging.gather import gather
-from stillwatch.linking import profiles, traits
+from stillwatch.linking import profiles, traits, victims
 from stillwatch.linking.link import LinkResult, link
 from stillwatch.manifest import manifest
 from stillwatch.progress import SILENT, Progress
@@ -53,7 +54,7 @@ def scan(request: ScanRequest, progress: Progress = SILENT) -> RunFolder:
         report = _ingest(run, request, progress)
     _relations(run, request, meter)
     with meter.stage("linking"):
-        linked = _link(run, request.settings)
+        linked = _link(run, request)
     with meter.stage("judging"):
         judgement = _judge(run, request, progress)
     record = manifest(
@@ -87,11 +88,21 @@ def _ingest(run: RunFolder, request: ScanRequest, progress: Progress) -> IngestR
     )
 
 
-def _relations(run: RunFolder, request: ScanRequest, meter: Meter) -> None:
-    """Sketches -> summaries, accounts, traits, profiles."""
+@contextmanager
+def engine_in(run: RunFolder, request: ScanRequest) -> Iterator[DuckDBEngine]:
+    """The engine, with its scratch files in the run folder while it runs."""
     scratch = run.root / ".scratch"
     engine = DuckDBEngine(memory=request.memory, scratch=scratch)
     try:
+        yield engine
+    finally:
+        engine.close()
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _relations(run: RunFolder, request: ScanRequest, meter: Meter) -> None:
+    """Sketches -> summaries, accounts, traits, profiles."""
+    with engine_in(run, request) as engine:
         sketches = engine.table(run.path("sketches"))
         with meter.stage("summaries"):
             run.write("summaries", engine.run(summarise(sketches, all_signals())))
@@ -100,19 +111,20 @@ def _relations(run: RunFolder, request: ScanRequest, meter: Meter) -> None:
             )
         with meter.stage("traits"):
             run.write("traits", traits.combine(engine.run(traits.from_sketches(sketches)), run.read("accounts")))
-    finally:
-        engine.close()
-        shutil.rmtree(scratch, ignore_errors=True)
     with meter.stage("profiles"):
         ids = run.read("accounts", ["account_id"])["account_id"].combine_chunks()
         run.write("profiles", profiles.from_sketches(pq.ParquetFile(run.path("sketches")), ids))
 
 
-def _link(run: RunFolder, settings: Settings) -> LinkResult:
-    """Traits, profiles -> links, operators."""
-    linked = link(run.read("traits"), run.read("profiles"), run.read("accounts"), settings.linking, seed=settings.seed)
+def _link(run: RunFolder, request: ScanRequest) -> LinkResult:
+    """Traits, profiles -> links, operators, victims."""
+    shared, settings = run.read("traits"), request.settings
+    linked = link(shared, run.read("profiles"), run.read("accounts"), settings.linking, seed=settings.seed)
     run.write("links", linked.links)
-    run.write("operators", linked.operators)
+    with engine_in(run, request) as engine:
+        separated = victims.separate(engine.table(run.path("sketches")), shared, linked.operators)
+    run.write("operators", separated.operators)
+    run.write("victims", separated.victims)
     return linked
 
 
@@ -122,6 +134,7 @@ def _judge(run: RunFolder, request: ScanRequest, progress: Progress) -> Judgemen
         gather(run, request.context),
         run.read("operators"),
         request.settings.judging,
+        victims=run.read("victims"),
         seed=request.settings.seed,
         progress=progress,
     )

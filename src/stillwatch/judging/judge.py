@@ -14,17 +14,18 @@ import pyarrow as pa
 
 from stillwatch import __version__
 from stillwatch.judging import families
-from stillwatch.judging.calibrate import false_discovery_rates
+from stillwatch.judging.calibrate import P_FLOOR, bits, false_discovery_rates
 from stillwatch.judging.combine import OVERLAP, Finding
 from stillwatch.judging.explanations import Fit, fit
 from stillwatch.judging.matched import Strata
 from stillwatch.judging.verdict import ORDER, PURPOSE, Standing, accusation_p, decide, statement
-from stillwatch.model import EVIDENCE, VERDICTS, Outcome, Verdict
+from stillwatch.model import EVIDENCE, VERDICTS, Dimension, Outcome, Verdict
 from stillwatch.population import Floats, Groups, Ints, Population
 from stillwatch.progress import SILENT, Progress
 from stillwatch.settings import JudgingSettings
 from stillwatch.signals import Signal, all_signals
 
+FOREIGN_STREAM = "foreign_stream"
 OBSERVED_BITS = 3.0
 """Bits from which a finding counts as observed (p of about .003)."""
 
@@ -44,10 +45,11 @@ def judge(
     operators: pa.Table,
     settings: JudgingSettings,
     *,
+    victims: pa.Table | None = None,
     seed: int = 0,
     progress: Progress = SILENT,
 ) -> Judgement:
-    """Evidence and a verdict on every operator of `operators` (model.OPERATORS)."""
+    """Evidence and a verdict on every operator of `operators` (model.OPERATORS); `victims` as model.VICTIMS."""
     signals = all_signals()
     names, members = _members(population, operators)
     sizes = np.array([len(rows) for rows in members])
@@ -70,8 +72,10 @@ def judge(
     order = np.concatenate([many, alone])
     names, members = [names[place] for place in order], [members[place] for place in order]
     groups = Groups.of(members, len(population))
-    evidence = _evidence(names, finding, signals, population, groups)
-    verdicts, explanations = _verdicts(names, members, groups, finding, signals, population, settings, len(many))
+    stolen = _stolen(victims, operators)
+    evidence = _evidence(names, finding, signals, population, groups, stolen)
+    standings = _standings(names, members, groups, population, stolen)
+    verdicts, explanations = _verdicts(names, members, standings, finding, signals, population, settings, len(many))
     return Judgement(evidence, verdicts, explanations, _baseline(population, found_alone, signals, settings))
 
 
@@ -101,8 +105,23 @@ def _one_customer(organisations: Ints) -> bool:
     return bool((organisations >= 0).all() and (organisations == organisations[0]).all())
 
 
+def _stolen(victims: pa.Table | None, operators: pa.Table) -> dict[str, dict[str, Any]]:
+    """Operator of one of each victim -> its row of model.VICTIMS, with the bits that one finding may be worth."""
+    rows = {} if victims is None else {row["account_id"]: row for row in victims.to_pylist()}
+    pairs = zip(operators["account_id"].to_pylist(), operators["operator_id"].to_pylist(), strict=True)
+    most = float(bits(np.array([P_FLOOR]))[0])
+    return {
+        name: {**rows[account], "bits": min(rows[account]["bits"], most)} for account, name in pairs if account in rows
+    }
+
+
 def _evidence(
-    names: Sequence[str], finding: Finding, signals: Sequence[Signal], population: Population, groups: Groups
+    names: Sequence[str],
+    finding: Finding,
+    signals: Sequence[Signal],
+    population: Population,
+    groups: Groups,
+    stolen: Mapping[str, Mapping[str, Any]],
 ) -> pa.Table:
     """One row an operator and signal, and a row `overlap` where facts of a dimension said the same."""
     blocks = []
@@ -119,11 +138,30 @@ def _evidence(
         if len(some):
             nothing = np.full(len(some), np.nan)
             outcome = np.full(len(some), Outcome.OBSERVED.value)
-            bits = finding.overlap[row, some]
+            off = finding.overlap[row, some]
             blocks.append(
-                _block(operator_ids.take(some), OVERLAP, dimension.value, outcome, bits, nothing, nothing, 0 * bits)
+                _block(operator_ids.take(some), OVERLAP, dimension.value, outcome, off, nothing, nothing, 0 * off)
             )
+    blocks.append(_foreign_streams(stolen))
     return pa.concat_tables(blocks).sort_by([("operator_id", "ascending"), ("dimension", "ascending")])
+
+
+def _foreign_streams(stolen: Mapping[str, Mapping[str, Any]]) -> pa.Table:
+    """The finding that separates a victim from its operator; the statistic is the foreign share of its events."""
+    rows = [
+        {
+            "operator_id": name,
+            "signal": FOREIGN_STREAM,
+            "dimension": Dimension.SOURCE.value,
+            "outcome": Outcome.OBSERVED.value,
+            "bits": row["bits"],
+            "statistic": row["foreign_events"] / (row["foreign_events"] + row["own_events"]),
+            "null": 0.0,
+            "support": row["foreign_events"],
+        }
+        for name, row in stolen.items()
+    ]
+    return pa.Table.from_pylist(rows, schema=EVIDENCE)
 
 
 def _block(
@@ -147,7 +185,13 @@ def _block(
     return pa.table(columns, schema=EVIDENCE)
 
 
-def _standings(members: Sequence[Ints], groups: Groups, population: Population) -> list[Standing]:
+def _standings(
+    names: Sequence[str],
+    members: Sequence[Ints],
+    groups: Groups,
+    population: Population,
+    stolen: Mapping[str, Mapping[str, Any]],
+) -> list[Standing]:
     """What was declared about each operator."""
     organisation = population.codes("org_id")
     events = groups.sum(population.total("volume.events"))
@@ -166,6 +210,8 @@ def _standings(members: Sequence[Ints], groups: Groups, population: Population) 
                 quota_ratio=float(over),
                 one_customer=len(rows) >= 2 and _one_customer(organisation[rows]),
                 events=int(events[place]),
+                victim_of=stolen[names[place]]["operator_id"] if names[place] in stolen else "",
+                since=f"{stolen[names[place]]['since']:%Y-%m-%d}" if names[place] in stolen else "",
             )
         )
     return out
@@ -174,7 +220,7 @@ def _standings(members: Sequence[Ints], groups: Groups, population: Population) 
 def _verdicts(
     names: Sequence[str],
     members: Sequence[Ints],
-    groups: Groups,
+    standings: Sequence[Standing],
     finding: Finding,
     signals: Sequence[Signal],
     population: Population,
@@ -182,7 +228,6 @@ def _verdicts(
     many: int,
 ) -> tuple[pa.Table, dict[str, list[Fit]]]:
     """The verdicts table, and the explanations tried for every operator that is not a lone ordinary account."""
-    standings = _standings(members, groups, population)
     p = accusation_p(finding.dimension_p)
     several = np.arange(len(names)) < many
     fdr = np.where(several, false_discovery_rates(np.where(several, p, np.nan)), np.nan)

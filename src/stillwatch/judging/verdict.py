@@ -34,6 +34,9 @@ class Standing:
     one_customer: bool = False
     """All members declare the same organisation."""
     events: int = 0
+    victim_of: str = ""
+    """Operator whose stream came into this account, if one did."""
+    since: str = ""
 
 
 def accusation_p(dimension_p: Floats) -> Floats:
@@ -45,21 +48,23 @@ def accusation_p(dimension_p: Floats) -> Floats:
 def decide(standing: Standing, dimension_bits: Floats, fdr: float, level: float, purpose_fdr: float) -> Verdict:
     """Verdict on one operator; `dimension_bits` is [4], `fdr` NaN for an operator that cannot be accused."""
     large = bool(dimension_bits[SCALE] >= LARGE_BITS)
-    if standing.events == 0:
-        return Verdict.INCONCLUSIVE
-    if standing.authorised:
-        return Verdict.AUTHORISED_DISTILLATION if standing.within_quota else Verdict.HEAVY_USE
-    if standing.one_customer:
-        return Verdict.HEAVY_USE if large else Verdict.ORDINARY
-    if fdr <= level:
-        return Verdict.UNAUTHORISED_DISTILLATION
-    if purpose_fdr <= level and large:
-        return Verdict.INCONCLUSIVE
-    return Verdict.HEAVY_USE if large else Verdict.ORDINARY
+    by_use = Verdict.HEAVY_USE if large else Verdict.ORDINARY
+    cases = (
+        (standing.victim_of != "", Verdict.COMPROMISED_ACCOUNT),
+        (standing.events == 0, Verdict.INCONCLUSIVE),
+        (standing.authorised and standing.within_quota, Verdict.AUTHORISED_DISTILLATION),
+        (standing.authorised, Verdict.HEAVY_USE),
+        (standing.one_customer, by_use),
+        (fdr <= level, Verdict.UNAUTHORISED_DISTILLATION),
+        (purpose_fdr <= level and large, Verdict.INCONCLUSIVE),
+    )
+    return next((verdict for holds, verdict in cases if holds), by_use)
 
 
 def statement(verdict: Verdict, standing: Standing, best_explanation: str) -> str:
     """The column `innocent_explanation`: the best one and what speaks against it, or why no accusation is made."""
+    if standing.victim_of:
+        return f"a customer's own account into which traffic of {standing.victim_of} came, since {standing.since}"
     if standing.authorised:
         note = "within its quota" if standing.within_quota else f"at {standing.quota_ratio:.1f} times its daily quota"
         return f"registered distillation, {note}"

@@ -1,0 +1,1 @@
+"""From log files to sketches: read, check, cast, pseudonymise, sketch."""

@@ -1,0 +1,135 @@
+"""What a worker does with one chunk of raw rows: parse, cast, check, sketch, pseudonymise. Text goes no further."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from stillwatch.ingest import addresses, columns, formats, records
+from stillwatch.ingest.addresses import Networks
+from stillwatch.ingest.canonical import Canonical, canonical
+from stillwatch.ingest.pseudonyms import KINDS, Pseudonyms
+from stillwatch.ingest.readers import Chunk, renamed
+from stillwatch.ingest.sketch import sketch_batch
+from stillwatch.ingest.streams import Lines
+from stillwatch.model import EVENTS, SKETCHES
+from stillwatch.settings import IngestSettings
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is the same for every chunk of a scan. `now` is in microseconds since 1970."""
+
+    settings: IngestSettings
+    pseudonyms: Pseudonyms
+    networks: Networks
+    now: int
+
+
+@dataclass
+class Done:
+    """A chunk worked off. `sketches` has the columns of `model.SKETCHES`, `skeletons` those of `model.SKELETONS`."""
+
+    source_id: int
+    sketches: pa.RecordBatch
+    skeletons: pa.RecordBatch
+    rejects: list[tuple[int, str]]
+    rows_in: int
+    counts: Counter[str] = field(default_factory=Counter)
+    """cut_texts, invalid_utf8, skipped_spans, late_parents."""
+    repaired: Counter[str] = field(default_factory=Counter)
+    present: Counter[str] = field(default_factory=Counter)
+    """Kept rows that have a value, by column of `model.EVENTS`."""
+    names: set[str] = field(default_factory=set)
+    """Keys of JSON records that are no columns."""
+    bytes: int = 0
+
+
+@dataclass
+class Raw:
+    columns: dict[str, Any]
+    rows: npt.NDArray[np.int64]
+    rejects: list[tuple[int, str]]
+    mended: int = 0
+    names: set[str] = field(default_factory=set)
+
+
+def process(chunk: Chunk, job: Job) -> Done:
+    """Raw rows -> sketches and rejects; every row in is one of the two."""
+    raw = raw_rows(chunk, job.settings)
+    unit = "us" if chunk.source.format == "otel" else job.settings.time_unit
+    found = canonical(raw.columns, raw.rows, unit=unit, now=job.now, future_hours=job.settings.max_future_hours)
+    done = _sketch(chunk.source.id, found, job)
+    done.rejects = sorted(chunk.rejects + raw.rejects + found.rejects)
+    done.rows_in = len(raw.rows) + len(chunk.rejects) + len(raw.rejects)
+    done.counts.update(invalid_utf8=raw.mended + chunk.mended, skipped_spans=chunk.skipped, late_parents=chunk.late)
+    done.repaired.update(found.repaired)
+    done.names, done.bytes = raw.names, chunk.bytes
+    return done
+
+
+def raw_rows(chunk: Chunk, settings: IngestSettings) -> Raw:
+    payload, source = chunk.payload, chunk.source
+    if isinstance(payload, pa.RecordBatch) and source.format == "table":
+        assert chunk.rows is not None
+        return Raw(renamed(payload, settings, source.constants), chunk.rows, [])
+    part = _records(chunk)
+    reader = formats.READERS.get(source.format)
+    rows = [reader(record, settings) for record in part.records] if reader else part.records
+    constants = source.constants if source.format == "table" else {}
+    out: dict[str, Any] = {}
+    for name in EVENTS.names:
+        out[name] = [row.get(name) for row in rows]
+        if name in constants:
+            out[name] = [constants[name] if value is None else value for value in out[name]]
+    known = {*EVENTS.names, *(path.split(".")[0] for path in settings.columns.values())}
+    names = {name for record in part.records for name in record} - known if source.format == "table" else set()
+    return Raw(out, np.array(part.rows, dtype=np.int64), part.rejects, part.mended, names)
+
+
+def _records(chunk: Chunk) -> records.Records:
+    if isinstance(chunk.payload, Lines):
+        return records.parse(chunk.payload)
+    rows = [] if chunk.rows is None else chunk.rows.tolist()
+    if isinstance(chunk.payload, pa.RecordBatch):
+        values = [columns.pylist(column) for column in chunk.payload.columns]
+        names = chunk.payload.schema.names
+        return records.Records(rows, [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)])
+    return records.Records(rows, chunk.payload)
+
+
+def _sketch(source_id: int, found: Canonical, job: Job) -> Done:
+    events, size = found.events, found.events.num_rows
+    text = sketch_batch(events, job.settings)
+    place = addresses.columns(
+        events.column("client_address"), events.column("asn"), events.column("country"), job.networks
+    )
+    out: dict[str, pa.Array] = {
+        **{name: events.column(name) for name in EVENTS.names if name in SKETCHES.names},
+        **place.columns,
+        "source_id": pa.array(np.full(size, source_id, dtype=np.int32)),
+        "source_row": pa.array(found.rows),
+    }
+    for name in KINDS:
+        if name in out:
+            out[name] = job.pseudonyms.array(name, out[name])
+    out |= {name: text.columns.column(name) for name in text.columns.schema.names}
+    done = Done(
+        source_id,
+        pa.RecordBatch.from_arrays([out[field.name].cast(field.type) for field in SKETCHES], schema=SKETCHES),
+        text.skeletons,
+        [],
+        0,
+    )
+    if place.bad:
+        done.repaired["client_address"] += place.bad
+    done.counts["cut_texts"] = text.cut
+    done.present.update({name: size - events.column(name).null_count for name in EVENTS.names})
+    return done
+
+

@@ -1,0 +1,204 @@
+"""The group scan: what is weak for a pair is strong for a hundred.
+
+Two statements are kept apart.
+
+*This member is proven.* Each token gets the log ratio of its popularity among the other members (leave one out) and
+under the null; a node's score is compound Poisson again, and Chernoff's bound gives p. The nodes that share the group's
+application are one family of tests and all others a second: content narrows the search, it never is the evidence.
+
+*The group exists.* Its members, in an order that the log does not know, are scored against those before them only. So
+each factor exp(theta S - cost) has mean at most one given the past, their product is an e-value of the whole group
+(prequential testing; Ramdas et al. 2023), and a union bound of log C(N, n) + log N makes it valid for any way of
+searching for groups. (The sum of w_a (k_a - 1)+ with a closed-form bound was tried first: blind to a ring that holds a
+large part of its tokens, whose weights are then small.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba as nb
+import numpy as np
+from scipy.special import gammaln
+
+from stillwatch.linking.fdr import q_values
+from stillwatch.linking.matrix import Floats, Ints
+from stillwatch.linking.null import Null
+
+MEMBER_THETAS = np.array([0.15, 0.3, 0.5, 0.75, 1.0])
+CAP = 8.0
+"""Most nats that one token adds to a member's score."""
+TWICE = 2.0
+"""A token speaks for membership when it is this many times as popular in the group as under the null."""
+ROUNDS = 4
+
+
+@dataclass(frozen=True)
+class Group:
+    """Nodes found together."""
+
+    members: Ints
+    log_p: float
+    """Of the group, with the union bound."""
+    member_log_p: Floats
+    proven: np.ndarray
+    """Of each member, [members]."""
+
+
+def means(null: Null, members: Ints) -> Floats:
+    """mu_a = sum over members of d_i r_a(i), [A]."""
+    shared = null.shared
+    volume = shared.volume[members]
+    out = shared.share() * volume.sum(axis=0)[shared.view]
+    for column in range(2):
+        strata = null.more.member[members, column]
+        for s in np.unique(strata[strata > 0]):
+            row = null.more.excess[[s]]
+            mine = volume[strata == s].sum(axis=0)
+            out[row.indices] += row.data * mine[shared.view[row.indices]]
+    return out
+
+
+def holders(null: Null, members: Ints) -> Floats:
+    """k_a: members that hold each token, [A]."""
+    rows = null.shared.rows[members]
+    return np.bincount(rows.indices, minlength=rows.shape[1]).astype(np.float64)
+
+
+def group_log_p(null: Null, members: Ints, order: Ints) -> float:
+    """Bound on the natural log of the chance that any group this large has so much in common.
+
+    `order` ranks all nodes; members go in by rank, in blocks that double: 2 | 2 | 4 | 8 ...
+    """
+    ranked = members[np.argsort(order[members], kind="stable")]
+    log_e, seen = 0.0, 1
+    while seen < len(ranked):
+        block = ranked[seen : 2 * seen]
+        log_e += float(_against(null, ranked[:seen], block)[1].sum())
+        seen *= 2
+    n, N = len(members), null.shared.nodes
+    union = gammaln(N + 1) - gammaln(n + 1) - gammaln(N - n + 1) + np.log(N)
+    return float(min(0.0, union - log_e))
+
+
+def member_log_p(null: Null, members: Ints) -> Floats:
+    """log p of every node against the group, leave-one-out for members, [N]; 0 where nothing is shared."""
+    return _against(null, members, np.arange(null.shared.nodes))[0]
+
+
+def _against(null: Null, members: Ints, nodes: Ints) -> tuple[Floats, Floats]:
+    """log p and log e of `nodes` against the group `members`."""
+    shared = null.shared
+    inside = np.zeros(shared.nodes, dtype=bool)
+    inside[members] = True
+    k, mu = holders(null, members), means(null, members)
+    volume = shared.volume[members].sum(axis=0)
+    rate = mu / np.maximum(volume, 1e-9)[shared.view]
+    base, cross = _costs(null, k, rate, volume)
+    rows = shared.rows
+    return _members(
+        rows.indptr, rows.indices, shared.view, shared.volume, shared.family, null.more.member, nodes, inside,
+        k, rate, volume, base, cross, MEMBER_THETAS, CAP, TWICE,
+    )  # fmt: skip
+
+
+def _costs(null: Null, k: Floats, rate: Floats, volume: Floats) -> tuple[Floats, Floats]:
+    """sum over tokens of r_a (exp(theta omega_a) - 1): for the log's own popularity [V, H], and each excess [V, S, H]."""
+    shared = null.shared
+    some = np.flatnonzero(k > 0)
+    omega = _omega(k[some], rate[some], volume[shared.view[some]])
+    f = np.expm1(MEMBER_THETAS[:, None] * omega[None, :])
+    V, H = len(shared.views), len(MEMBER_THETAS)
+    view = shared.view[some]
+    base = np.stack([np.bincount(view, weights=shared.share()[some] * row, minlength=V) for row in f], axis=1)
+    x = null.more.excess[:, some].tocoo()
+    cross = np.zeros((V, null.more.excess.shape[0], H))
+    np.add.at(cross, (view[x.col], x.row), x.data[:, None] * f.T[x.col])
+    return base.reshape(V, H), cross
+
+
+def _omega(k: Floats, rate: Floats, volume: Floats) -> Floats:
+    """log ratio of a token's popularity in the group and under the null; 0 where it is less than `TWICE`."""
+    ratio = k / (volume * np.maximum(rate, 1e-300))
+    return np.where(ratio >= TWICE, np.minimum(np.log(np.maximum(ratio, 1.0)), CAP), 0.0)
+
+
+@nb.njit(cache=True)
+def _members(  # type: ignore[no-untyped-def]
+    indptr, indices, view, volume, family, strata, nodes, inside, k, rate, group_volume, base, cross, thetas, cap, twice
+):
+    V, H = len(group_volume), len(thetas)
+    log_p, log_e = np.zeros(len(nodes)), np.zeros(len(nodes))
+    score = np.zeros(V)
+    for n in range(len(nodes)):
+        i = nodes[n]
+        score[:] = 0.0
+        touched = False
+        for x in range(indptr[i], indptr[i + 1]):
+            a = indices[x]
+            v = view[a]
+            others, rest = k[a], group_volume[v]
+            if inside[i]:
+                others -= 1.0
+                rest -= volume[i, v]
+            if others > 0 and others / (rest * rate[a]) >= twice:
+                score[v] += min(np.log(others / (rest * rate[a])), cap)
+                touched = True
+        if touched:
+            log_p[n], log_e[n] = _bound(i, score, volume, family, strata, group_volume, base, cross, thetas)
+    return log_p, log_e
+
+
+@nb.njit(cache=True)
+def _bound(i, score, volume, family, strata, group_volume, base, cross, thetas):  # type: ignore[no-untyped-def]
+    """Chernoff's log p, and log of (1 + mean over theta of exp(theta S - cost)) / 2; best view of each family."""
+    V, H = len(score), len(thetas)
+    best, mean, penalty = 0.0, 0.0, 0.0
+    for h in range(H):
+        total, penalty, v = 0.0, 0.0, 0
+        while v < V:
+            least, n, f = np.inf, 0, family[v]
+            while v < V and family[v] == f:
+                if volume[i, v] > 0 and group_volume[v] > 0:
+                    n += 1
+                    cost = base[v, h]
+                    for s in strata[i]:
+                        if s > 0:
+                            cost += cross[v, s, h]
+                    least = min(least, volume[i, v] * cost - thetas[h] * score[v])
+                v += 1
+            if n > 0:
+                total += least
+                penalty += np.log(n)
+        best = min(best, total + penalty)
+        mean += np.exp(min(-total - penalty, 600.0)) / H
+    return best, np.log(0.5 + 0.5 * mean)
+
+
+def compatible(application: Ints, members: Ints) -> np.ndarray:
+    """Which nodes use an application that the group uses too (at least two members and one in fifty), [N]."""
+    mine = application[members]
+    codes, count = np.unique(mine[mine >= 0], return_counts=True)
+    return np.isin(application, codes[count >= max(2, 0.02 * len(members))])
+
+
+def refine(null: Null, application: Ints, start: Ints, order: Ints, fdr: float, weak: float) -> Group | None:
+    """Drop members that the others do not support and add those whom they do, until nothing changes."""
+    members = start
+    for _ in range(ROUNDS):
+        log_p = member_log_p(null, members)
+        content = compatible(application, members)
+        proven = np.zeros(len(log_p), dtype=bool)
+        for family in (content, ~content):
+            proven[family] = q_values(log_p[family], float(family.sum())) <= fdr
+        inside = np.zeros(len(log_p), dtype=bool)
+        inside[members] = True
+        # weaker evidence is enough for a node that was found with the group and does the same work
+        keep = proven | (inside & content & (log_p <= weak))
+        new = np.flatnonzero(keep)
+        if len(new) < 2:
+            return None
+        if np.array_equal(new, members):
+            break
+        members = new
+    return Group(members, group_log_p(null, members, order), log_p[members], proven[members])

@@ -1,0 +1,221 @@
+"""The stage traits, profiles -> links, operators."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from stillwatch.linking import candidates, content, groups, operators
+from stillwatch.linking.collapse import Nodes, collapse
+from stillwatch.linking.communities import components, leiden, strongest
+from stillwatch.linking.fdr import q_values
+from stillwatch.linking.matrix import Floats, Incidence, Ints, Traits, read
+from stillwatch.linking.null import Null, null
+from stillwatch.linking.pairs import Pairs, log_p, test_pairs
+from stillwatch.linking.shuffle import shuffled
+from stillwatch.linking.strata import Strata, application, codes, strata
+from stillwatch.linking.views import VIEWS
+from stillwatch.model import LINKS
+from stillwatch.settings import LinkingSettings
+
+LN2 = float(np.log(2.0))
+WEAK_EDGES = 64
+"""Weak links kept of each node for the group scan, the strongest."""
+CONTENT_LINKS = 8
+"""Content links kept of each node in the table of links, the strongest."""
+CONTENT_NATS = 10.0
+"""Most that content adds to the weight of a weak control link when groups are looked for."""
+LARGE = 30
+"""Connected components larger than this are taken apart by Leiden."""
+
+
+@dataclass(frozen=True)
+class LinkResult:
+    """Links, operators, and how the linker was checked."""
+
+    links: pa.Table
+    operators: pa.Table
+    false_links: dict[str, int]
+    """Links found after a degree-preserving shuffle, by kind and by view alone: calibration."""
+    nodes: dict[str, int]
+    """Accounts, nodes, and accounts within collapsed organisations."""
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def of(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - start, 3)
+
+
+def link(
+    traits: pa.Table | Path,
+    profiles: pa.Table | None = None,
+    accounts: pa.Table | None = None,
+    settings: LinkingSettings | None = None,
+    seed: int = 0,
+) -> LinkResult:
+    """Links and operators of all accounts in any of the three tables (model.TRAITS, PROFILES, ACCOUNTS)."""
+    settings = settings or LinkingSettings()
+    clock = _Clock()
+    with clock.of("read"):
+        table = pq.read_table(traits) if isinstance(traits, Path) else traits
+        nodes = collapse(everyone(table, profiles, accounts), accounts)
+        skip = frozenset(v.name for v in VIEWS.values() if v.kind == "context" and v.name != "country")
+        held = read(table, nodes.ids, nodes.node_of, len(nodes), skip)
+        if profiles is not None:
+            held.matrices.update(content.cells(profiles, nodes, seed))
+    with clock.of("null"):
+        around = strata(held, _declared(accounts, nodes))
+        control = null(held.incidence("control"), around, settings.scales)
+        source = null(held.incidence("content"), Strata.none(len(nodes)), settings.scales)
+    orders = candidates.orders(nodes.names, settings.orders, seed)
+    with clock.of("pairs"):
+        pairs = test_pairs(control, candidates.neighbours(control, orders), settings.weak_log_p)
+    with clock.of("content"):
+        texts = test_pairs(source, candidates.neighbours(source, orders), settings.weak_log_p)
+        texts = texts.where(strongest(len(nodes), texts.a, texts.b, -texts.log_p, CONTENT_LINKS))
+    with clock.of("groups"):
+        found = scan_groups(control, source, pairs, application(held), np.argsort(orders[0]), settings, seed)
+    with clock.of("operators"):
+        strong = significant(pairs, len(nodes), settings.fdr)
+        members = assemble(len(nodes), strong, found, seed)
+    with clock.of("calibration"):
+        false_links = calibrate(control, source, around, orders, settings, seed)
+    count = {"accounts": len(nodes.ids), "nodes": len(nodes), "collapsed": int(nodes.sizes[nodes.sizes > 1].sum())}
+    links = pa.concat_tables(
+        [_links(strong, control.shared, nodes, "control"), _links(significant(texts, len(nodes), settings.fdr), source.shared, nodes, "content")]
+    )
+    return LinkResult(links, operators.table(nodes, members), false_links, count, clock.seconds)
+
+
+def everyone(traits: pa.Table, profiles: pa.Table | None, accounts: pa.Table | None) -> pa.Array:
+    """Ids of all accounts, sorted."""
+    columns = [t["account_id"].cast(pa.string()) for t in (traits, profiles, accounts) if t is not None]
+    ids = pc.unique(pa.chunked_array([pc.unique(column) for column in columns], pa.string()))
+    return ids.take(pc.sort_indices(ids))
+
+
+def _declared(accounts: pa.Table | None, nodes: Nodes) -> Ints | None:
+    """Declared country of each node (of its first account) as a number, -1 where unknown."""
+    if accounts is None or "country" not in accounts.column_names:
+        return None
+    place = pc.index_in(nodes.ids.take(pa.array(nodes.first)), value_set=accounts["account_id"].combine_chunks())
+    return codes(accounts["country"].combine_chunks().cast(pa.string()).take(place))
+
+
+def significant(pairs: Pairs, nodes: int, fdr: float) -> Pairs:
+    """Pairs that are discoveries among all N (N - 1) / 2."""
+    return pairs.where(q_values(pairs.log_p, nodes * (nodes - 1) / 2) <= fdr)
+
+
+def scan_groups(
+    control: Null, source: Null, pairs: Pairs, of: Ints, rank: Ints, settings: LinkingSettings, seed: int
+) -> list[groups.Group]:
+    """Groups that exist at the false-discovery rate, the most certain first; a node may be in several."""
+    nodes = control.shared.nodes
+    weight = -pairs.log_p + np.minimum(-log_p(source, pairs.a, pairs.b), CONTENT_NATS)
+    keep = strongest(nodes, pairs.a, pairs.b, weight, WEAK_EDGES)
+    community = leiden(nodes, pairs.a[keep], pairs.b[keep], weight[keep], 1.0, seed)
+    lists = [*_members(of), *_members(community)]
+    found: list[groups.Group] = []
+    covered = np.zeros(nodes, dtype=bool)
+    tested = 0
+    for start in lists:
+        if covered[start].mean() > 0.5:
+            continue
+        tested += 1
+        group = groups.refine(control, of, start, rank, settings.fdr, settings.weak_log_p)
+        if group is not None and group.log_p <= np.log(settings.fdr):
+            found.append(group)
+            covered[group.members] = True
+    log_ps = np.array([group.log_p for group in found])
+    good = q_values(log_ps, float(tested)) <= settings.fdr
+    return sorted((g for g, ok in zip(found, good, strict=True) if ok), key=lambda g: (g.log_p, int(g.members[0])))
+
+
+def _members(code: Ints) -> list[Ints]:
+    """Nodes of each code of three nodes or more, the largest first; code -1 is none."""
+    order = np.argsort(code, kind="stable")
+    order = order[code[order] >= 0]
+    lists = np.split(order, np.flatnonzero(np.diff(code[order])) + 1)
+    return sorted((m for m in lists if len(m) >= 3), key=lambda m: (-len(m), int(m[0])))
+
+
+def assemble(nodes: int, strong: Pairs, found: list[groups.Group], seed: int) -> operators.Membership:
+    """Each node to the group that supports it most, the rest to components of links, the rest alone."""
+    operator = np.arange(nodes, dtype=np.int64)
+    evidence, proven = np.zeros(nodes), np.ones(nodes, dtype=bool)
+    taken = np.zeros(nodes, dtype=bool)
+    for group in found:
+        better = ~taken[group.members] | (group.member_log_p < evidence[group.members])
+        mine = group.members[better]
+        operator[mine] = nodes + int(group.members[0])
+        evidence[mine], proven[mine] = group.member_log_p[better], group.proven[better]
+        taken[mine] = True
+    free = ~taken[strong.a] & ~taken[strong.b]
+    left = strong.where(free)
+    part = components(nodes, left.a, left.b)
+    size = np.bincount(part)
+    inside = size[part[left.a]] > LARGE
+    split = leiden(nodes, left.a[inside], left.b[inside], -left.log_p[inside], 1.0, seed)
+    label = np.where(size[part] > LARGE, split + len(size), part)
+    together = label[left.a] == label[left.b]
+    for end, other in ((left.a, left.b), (left.b, left.a)):
+        np.minimum.at(evidence, end[together], left.log_p[together])
+        del other
+    rest = ~taken
+    operator[rest] = label[rest] + 2 * nodes
+    return operators.Membership(operator, evidence, proven)
+
+
+def calibrate(
+    control: Null, source: Null, around: Strata, orders: list[Ints], settings: LinkingSettings, seed: int
+) -> dict[str, int]:
+    """False links on shuffled views, by kind."""
+    out = {}
+    for kind, real, of in (("control", control, around), ("content", source, Strata.none(source.shared.nodes))):
+        fake = null(shuffled(real.shared, seed), of, settings.scales)
+        pairs = test_pairs(fake, candidates.neighbours(fake, orders), settings.weak_log_p)
+        links = significant(pairs, real.shared.nodes, settings.fdr)
+        out[kind] = len(links)
+        for v, view in enumerate(real.shared.views):
+            out[view.name] = int(((links.views >> v) & 1).sum())
+    return out
+
+
+def _links(pairs: Pairs, shared: Incidence, nodes: Nodes, kind: str) -> pa.Table:
+    """model.LINKS, by account ids; the least id of a collapsed organisation stands for it."""
+    n = len(nodes)
+    q: Floats = q_values(pairs.log_p, n * (n - 1) / 2)
+    order = np.lexsort((pairs.b, pairs.a))
+    names = nodes.ids.take(pa.array(nodes.first))
+    words: dict[int, str] = {}
+    for mask in np.unique(pairs.views).tolist():
+        words[mask] = ",".join(sorted(view.name for v, view in enumerate(shared.views) if mask >> v & 1))
+    return pa.table(
+        [
+            names.take(pa.array(pairs.a[order])),
+            names.take(pa.array(pairs.b[order])),
+            pa.array([kind] * len(pairs), pa.string()),
+            pa.array(-pairs.log_p[order] / LN2),
+            pa.array(q[order]),
+            pa.array([words[mask] for mask in pairs.views[order].tolist()], pa.string()),
+        ],
+        schema=LINKS,
+    )
+
+

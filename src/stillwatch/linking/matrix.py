@@ -1,0 +1,112 @@
+"""Traits -> one sparse binary matrix: nodes x tokens, the tokens of a view side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import scipy.sparse as sp
+
+from stillwatch.linking.views import View, view_of
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Incidence:
+    """Who holds which token: N nodes, A tokens, V views."""
+
+    views: tuple[View, ...]
+    """V views; those of one family stand together."""
+    rows: sp.csr_matrix
+    """N x A, ones; sorted indices."""
+    view: Ints
+    """View of each token, [A]."""
+    volume: Floats
+    """Tokens of each node in each view, [N, V]: d_i."""
+    degree: Floats
+    """Nodes that hold each token, [A]: d_a."""
+    total: Floats
+    """Ones in each view, [V]: E."""
+
+    @property
+    def nodes(self) -> int:
+        """N."""
+        return int(self.rows.shape[0])
+
+    @property
+    def family(self) -> Ints:
+        """Family of each view as a number, [V]."""
+        names = list(dict.fromkeys(view.family for view in self.views))
+        return np.array([names.index(view.family) for view in self.views], dtype=np.int64)
+
+    def share(self) -> Floats:
+        """Popularity of each token, [A]: d_a / E of its view."""
+        return self.degree / np.maximum(self.total[self.view], 1)
+
+
+def incidence(views: Sequence[View], matrices: Sequence[sp.csr_matrix], nodes: int) -> Incidence:
+    """Stack one nodes x tokens matrix a view; tokens that one node holds are dropped, counts become ones."""
+    order = sorted(range(len(views)), key=lambda k: (views[k].family, views[k].name))
+    kept, blocks = [], []
+    for k in order:
+        block = matrices[k].tocsr()
+        block = block[:, np.bincount(block.indices, minlength=block.shape[1]) > 1]
+        if block.nnz:
+            kept.append(views[k])
+            blocks.append(block)
+    rows = sp.hstack(blocks, format="csr") if blocks else sp.csr_matrix((nodes, 0))
+    rows.sort_indices()
+    rows.data = np.ones(rows.nnz, dtype=np.int8)
+    view = np.repeat(np.arange(len(kept)), [block.shape[1] for block in blocks]).astype(np.int64)
+    volume = np.stack([np.diff(block.indptr) for block in blocks], axis=1) if blocks else np.zeros((nodes, 0))
+    return Incidence(
+        views=tuple(kept),
+        rows=rows,
+        view=view,
+        volume=volume.astype(np.float64),
+        degree=np.bincount(rows.indices, minlength=rows.shape[1]).astype(np.float64),
+        total=volume.sum(axis=0).astype(np.float64),
+    )
+
+
+@dataclass(frozen=True)
+class Traits:
+    """The traits of N nodes, view by view, as counts."""
+
+    nodes: int
+    matrices: dict[str, sp.csr_matrix]
+    """View -> nodes x tokens with n; tokens in no order that means anything."""
+
+    def incidence(self, kind: str) -> Incidence:
+        """All views of one kind."""
+        names = [name for name in self.matrices if view_of(name).kind == kind]
+        return incidence([view_of(name) for name in names], [self.matrices[name] for name in names], self.nodes)
+
+
+def read(table: pa.Table, ids: pa.Array, node_of: Ints, nodes: int, skip: frozenset[str] = frozenset()) -> Traits:
+    """Traits of `table` for accounts `ids`, whose nodes are `node_of`; rows of one (node, token) add."""
+    views = _encoded(table["view"])
+    node = node_of[pc.index_in(table["account_id"], value_set=ids).to_numpy(zero_copy_only=False).astype(np.int64)]
+    counts = table["n"].to_numpy()
+    matrices = {}
+    for code, name in sorted(enumerate(views.dictionary.to_pylist()), key=lambda pair: str(pair[1])):
+        if name in skip:
+            continue
+        here = np.flatnonzero(np.asarray(views.indices) == code)
+        tokens = _encoded(table["token"].take(pa.array(here)))
+        shape = (nodes, len(tokens.dictionary))
+        matrix = sp.csr_matrix((counts[here], (node[here], np.asarray(tokens.indices))), shape=shape)
+        matrix.sum_duplicates()
+        matrices[name] = matrix
+    return Traits(nodes, matrices)
+
+
+def _encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    encoded = column.combine_chunks().dictionary_encode()
+    return encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded

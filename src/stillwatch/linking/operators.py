@@ -1,0 +1,46 @@
+"""Groups and links -> operators: every account exactly once."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from stillwatch.linking.collapse import Nodes
+from stillwatch.linking.matrix import Floats, Ints
+from stillwatch.model import OPERATORS
+
+LN2 = float(np.log(2.0))
+
+
+@dataclass(frozen=True)
+class Membership:
+    """Operator of each node as the number of one of its nodes, with the evidence for it."""
+
+    operator: Ints
+    log_p: Floats
+    proven: np.ndarray
+
+
+def table(nodes: Nodes, of: Membership) -> pa.Table:
+    """model.OPERATORS. An account alone, and one of a known organisation that stands alone, has 0 bits and is proven."""
+    operator = of.operator[nodes.node_of]
+    _, first, inverse = np.unique(operator, return_index=True, return_inverse=True)
+    ids = nodes.ids.to_pylist()
+    names = [name(str(ids[k])) for k in first.tolist()]
+    return pa.table(
+        [
+            nodes.ids,
+            pa.array([names[k] for k in inverse.ravel().tolist()], pa.string()),
+            pa.array(np.maximum(-of.log_p[nodes.node_of] / LN2, 0.0)),
+            pa.array(of.proven[nodes.node_of]),
+        ],
+        schema=OPERATORS,
+    )
+
+
+def name(least_account: str) -> str:
+    """Id of the operator whose least account id this is: the same from run to run while that account stays."""
+    return "op_" + hashlib.sha256(least_account.encode("utf-8", "surrogatepass")).hexdigest()[:12]

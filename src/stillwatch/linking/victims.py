@@ -1,0 +1,156 @@
+"""Victims apart from attackers: an account with a life of its own into which an operator's traffic came.
+
+A stolen key puts an operator's stream into somebody's account, and that stream links the account to the operator. What
+tells the owner from a hired account is order: the owner's own traffic came before, and the foreign stream starts
+sharply. Test: if the account's own and foreign events were mixed in random order, the chance that the k first are all
+its own is C(n - k, m) / C(n, m), n events of which m foreign: exact. The two streams must also come from different
+addresses or clients, which separates the owner from an operator that warms its accounts up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.special import gammaln
+
+from stillwatch.linking.operators import name
+from stillwatch.model import VICTIMS
+
+VIEWS = ("system_skeleton", "lead_skeleton")
+LEAST_MEMBERS = 5
+"""Operators smaller than this have no stream of their own that could be told from a member's."""
+LEAST_OWN = 20
+"""Events of its own an account must have sent before the foreign stream, on at least `LEAST_DAYS` days."""
+LEAST_DAYS = 3
+LEAST_BITS = 20.0
+MOST_OVERLAP = 0.1
+"""Largest share of foreign events that may come from an origin the owner had used before."""
+
+
+@dataclass(frozen=True)
+class Separated:
+    """Operators without their victims, each of whom stands alone."""
+
+    operators: pa.Table
+    victims: pa.Table
+    """model.VICTIMS."""
+
+
+def typical(traits: pa.Table, operators: pa.Table) -> pa.Table:
+    """Templates that are an operator's own: held by a fifth of its members, and mostly by them.
+
+    Columns operator_id, view, token.
+    """
+    rows = traits.filter(pc.is_in(traits["view"], value_set=pa.array(VIEWS))).select(["account_id", "view", "token"])
+    size = operators.group_by("operator_id").aggregate([("account_id", "count")])
+    joined = rows.join(operators.select(["account_id", "operator_id"]), "account_id")
+    inside = joined.group_by(["view", "token", "operator_id"]).aggregate([("account_id", "count")])
+    inside = inside.rename_columns(["view", "token", "operator_id", "held"])
+    everywhere = inside.group_by(["view", "token"]).aggregate([("held", "sum")])
+    whole = inside.join(everywhere, ["view", "token"]).join(size, "operator_id")
+    own = pc.and_(
+        pc.greater_equal(pc.multiply(whole["held"], 2), whole["held_sum"]),
+        pc.and_(
+            pc.greater_equal(pc.multiply(whole["held"], 5), whole["account_id_count"]),
+            pc.greater_equal(whole["held"], 3),
+        ),
+    )
+    return whole.filter(pc.and_(own, pc.greater_equal(whole["account_id_count"], LEAST_MEMBERS))).select(
+        ["operator_id", "view", "token"]
+    )
+
+
+def order_bits(own_first: int, own: int, foreign: int) -> float:
+    """-log2 of the chance that the first `own_first` of own + foreign events are all own, in random order."""
+    n, m, k = own + foreign, foreign, own_first
+    if k <= 0 or m <= 0:
+        return 0.0
+    log = (gammaln(n - k + 1) - gammaln(n - k - m + 1)) - (gammaln(n + 1) - gammaln(n - m + 1))
+    return float(max(-log / np.log(2), 0.0))
+
+
+def separate(sketches: ir.Table, traits: pa.Table, operators: pa.Table) -> Separated:
+    """Find the victims among the members of every operator, and let each stand alone."""
+    templates = typical(traits, operators)
+    if not len(templates):
+        return Separated(operators, VICTIMS.empty_table())
+    streams = _streams(sketches, templates, operators)
+    victims = _victims(streams)
+    gone = pc.is_in(operators["account_id"], value_set=victims["account_id"].combine_chunks())
+    alone = [name(str(account)) for account in operators["account_id"].to_pylist()]
+    kept = operators.set_column(
+        operators.schema.get_field_index("operator_id"),
+        "operator_id",
+        pc.if_else(gone, pa.array(alone, pa.string()), operators["operator_id"]),
+    )
+    return Separated(_renamed(kept, gone), victims)
+
+
+def _renamed(operators: pa.Table, gone: pa.ChunkedArray) -> pa.Table:
+    """Operators are called after their least member: it may have been the victim."""
+    ids, names = operators["account_id"].to_pylist(), operators["operator_id"].to_pylist()
+    least: dict[tuple[str, bool], str] = {}
+    flags = gone.to_pylist()
+    for account, operator, left in sorted(zip(ids, names, flags, strict=True)):
+        least.setdefault((operator, left), account)
+    fresh = [operator if left else name(least[operator, left]) for operator, left in zip(names, flags, strict=True)]
+    return operators.set_column(1, "operator_id", pa.array(fresh, pa.string()))
+
+
+def _streams(sketches: ir.Table, templates: pa.Table, operators: pa.Table) -> pa.Table:
+    """Events of members of operators with templates, in order: account, operator, time, origin, foreign or own."""
+    known = ibis.memtable(templates)
+    members = ibis.memtable(operators.select(["account_id", "operator_id"]))
+    concerned = members.filter(members.operator_id.isin(templates["operator_id"].unique().to_pylist()))
+    t = sketches.select(
+        "account_id",
+        "time",
+        origin=sketches.address_prefix.fill_null("-") + "|" + sketches.user_agent.fill_null("-"),
+        system=sketches.system_skeleton.cast("string"),
+        lead=sketches.lead_skeleton.cast("string"),
+    ).join(concerned, "account_id")
+    system = known.filter(known["view"] == "system_skeleton").select(
+        operator_id="operator_id", system="token", by_system=True
+    )
+    lead = known.filter(known["view"] == "lead_skeleton").select(operator_id="operator_id", lead="token", by_lead=True)
+    marked = t.left_join(system, ["operator_id", "system"]).left_join(lead, ["operator_id", "lead"])
+    foreign = marked.by_system.fill_null(False) | marked.by_lead.fill_null(False)
+    flat = marked.select("account_id", "operator_id", "time", "origin", foreign=foreign)
+    first = flat.group_by("account_id").agg(since=flat.time.min(where=flat.foreign))
+    dated = flat.join(first, "account_id").filter(ibis._.since.notnull())
+    before = (dated.time < dated.since) & ~dated.foreign
+    accounts = dated.group_by("account_id").agg(own_before=before.sum(), days=dated.time.date().nunique(where=before))
+    chosen = accounts.filter((accounts.own_before >= LEAST_OWN) & (accounts.days >= LEAST_DAYS))
+    return (
+        dated.semi_join(chosen, "account_id").to_pyarrow().sort_by([("account_id", "ascending"), ("time", "ascending")])
+    )
+
+
+def _victims(streams: pa.Table) -> pa.Table:
+    """Accounts whose own stream came first and from elsewhere."""
+    found = []
+    accounts = streams["account_id"].to_numpy(zero_copy_only=False)
+    foreign = streams["foreign"].to_numpy(zero_copy_only=False).astype(bool)
+    origin = streams["origin"].to_numpy(zero_copy_only=False)
+    cuts = np.flatnonzero(accounts[1:] != accounts[:-1]) + 1 if len(accounts) else np.empty(0, np.int64)
+    for rows in np.split(np.arange(len(accounts)), cuts) if len(accounts) else []:
+        theirs = foreign[rows]
+        start = int(np.argmax(theirs))
+        bits = order_bits(start, int((~theirs).sum()), int(theirs.sum()))
+        before = set(origin[rows[:start]])
+        overlap = np.mean([place in before for place in origin[rows[theirs]]])
+        if bits >= LEAST_BITS and overlap <= MOST_OVERLAP:
+            row = int(rows[start])
+            found.append(
+                (str(accounts[row]), streams["operator_id"][row].as_py(), bits, int((~theirs).sum()),
+                 int(theirs.sum()), streams["since"][row].as_py())
+            )  # fmt: skip
+    columns: list[list[object]] = [list(column) for column in zip(*found, strict=True)] or [[] for _ in VICTIMS]
+    return pa.table(
+        [pa.array(column, field.type) for column, field in zip(columns, VICTIMS, strict=True)], schema=VICTIMS
+    )

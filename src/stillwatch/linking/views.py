@@ -1,0 +1,78 @@
+"""The views: what two accounts can share, what it would mean, and which views tell the same fact.
+
+| field | meaning |
+|---|---|
+| kind | `control`: one hand. `content`: one source of text (an application, a course, a benchmark, a harvester); honest users of one product share it. `context`: never links; signals and the null read it. |
+| family | views of one family tell one fact: the best of them counts. Different families add. |
+| region | its tokens are local: the null takes a token's popularity in the account's country where that is higher. |
+| application | the application explains it: the null takes the popularity among users of the same application where that is higher. |
+| broad | the application explains only tokens that at least a quarter of its users hold (a gateway's own address). |
+| single | keep tokens that only one account holds: signals need them. Elsewhere they are dropped, they cannot link. |
+
+A view that is not listed is control evidence in a family of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["control", "content", "context"]
+
+
+@dataclass(frozen=True)
+class View:
+    """One thing that accounts can share; see the module."""
+
+    name: str
+    kind: Kind
+    family: str
+    meaning: str
+    region: bool = False
+    application: bool = False
+    broad: bool = False
+    single: bool = False
+
+
+VIEWS: dict[str, View] = {
+    view.name: view
+    for view in (
+        # one hand
+        View("payment", "control", "payment", "payment instrument"),
+        View("phone", "control", "phone", "phone number"),
+        View("organisation", "control", "organisation", "declared organisation that nobody verified"),
+        View("key", "control", "key", "one credential used by two accounts"),
+        View("conversation", "control", "continuation", "one conversation goes on under another account"),
+        View("reasoning_signature", "control", "continuation", "one signed piece of reasoning sent by two accounts"),
+        View("address", "control", "network", "exact address", region=True, broad=True),
+        View("address_day", "control", "network", "exact address on one day", region=True, broad=True),
+        View("address_prefix", "control", "network", "address prefix", region=True, broad=True),
+        View("client", "control", "client", "user agent, TLS stack and network", region=True, application=True),
+        View("email_domain", "control", "mail", "mail domain", region=True),
+        View("registration", "control", "registration", "path, country, mail domain and hour of sign-up", region=True),
+        View("signup_burst", "control", "registration", "ten minutes of sign-up", region=True),
+        View("skeleton_hour", "control", "coordination", "template in one hour", region=True, application=True),
+        View("skeleton_10min", "control", "coordination", "template in ten minutes", region=True, application=True),
+        View("item_hour", "control", "coordination", "exact prompt in one hour", region=True, application=True),
+        # one source of text
+        View("system_skeleton", "content", "system", "system instructions, masked", single=True),
+        View("tools", "content", "system", "tools offered"),
+        View("lead_skeleton", "content", "text", "first words of the prompt, masked", single=True),
+        View("frame", "content", "text", "first and last words together"),
+        View("skeleton", "content", "text", "whole prompt, masked"),
+        View("near_duplicate", "content", "text", "a MinHash band"),
+        View("item", "content", "text", "exact prompt"),
+        View("parameters", "content", "parameters", "max_tokens, temperature and top_p"),
+        View("profile", "content", "profile", "cell of the kernel mean embedding"),
+        # context
+        View("item_sample", "context", "", "lead skeleton and item, one item in four", single=True),
+        View("active_hour", "context", "", "epoch hour; n = conversations started", single=True),
+        View("model_day", "context", "", "model and day", single=True),
+        View("country", "context", "", "country of the address; n = events", single=True),
+    )
+}
+
+
+def view_of(name: str) -> View:
+    """The view called `name`; an unknown one is control evidence of its own."""
+    return VIEWS.get(name) or View(name, "control", name, "a trait that was given")
