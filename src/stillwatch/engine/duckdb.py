@@ -13,12 +13,11 @@ from stillwatch.errors import RunError
 
 
 class DuckDBEngine:
-    """Reads Parquet tables as Ibis tables and runs expressions; times are UTC whatever the machine's zone."""
+    """Reads Parquet tables as Ibis tables and runs expressions."""
 
     def __init__(self, *, memory: str = "4GB", threads: int | None = None, scratch: Path | None = None) -> None:
         settings: dict[str, str | int] = {
             "memory_limit": memory,
-            "TimeZone": "UTC",
             "preserve_insertion_order": "false",
         }
         if threads:

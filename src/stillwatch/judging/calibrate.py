@@ -4,7 +4,7 @@ p-values: rank within the null sample; beyond its largest value the tail is cont
 (Pickands 1975), shape and scale by probability-weighted moments (Hosking and Wallis 1987), the shape held in a range
 that keeps the tail at least slightly heavier than exponential. Bits: log2 of the e-value
 (1 - p + p ln p) / (p ln^2 p) (Vovk and Wang 2021), so that independent evidence adds and nothing costs up to a bit.
-False-discovery rate: Benjamini and Yekutieli (2001), valid under any dependence between operators.
+False-discovery rate: Benjamini and Hochberg (1995); operators share no account and draw their groups independently.
 """
 
 from __future__ import annotations
@@ -65,14 +65,10 @@ def bits(p: Floats) -> Floats:
 
 
 def false_discovery_rates(p: Floats) -> Floats:
-    """Benjamini-Yekutieli adjusted p-values; NaN (not tested) stays NaN and does not count as a test."""
+    """Benjamini-Hochberg adjusted p-values; NaN (not tested) stays NaN and does not count as a test."""
     out = np.full(len(p), np.nan)
     tested = np.flatnonzero(np.isfinite(p))
-    m = len(tested)
-    if m == 0:
-        return out
     order = tested[np.argsort(p[tested], kind="stable")]
-    harmonic = (1 / np.arange(1, m + 1)).sum()
-    raw = p[order] * m * harmonic / np.arange(1, m + 1)
+    raw = p[order] * len(tested) / np.arange(1, len(tested) + 1)
     out[order] = np.minimum(np.minimum.accumulate(raw[::-1])[::-1], 1.0)
     return out

@@ -47,19 +47,33 @@ def _control_links(links: pa.Table, ids: np.ndarray[tuple[int], np.dtype[np.str_
 
 def _authorised(context: Context, accounts: pa.Table) -> dict[int, Authorisation]:
     """Row of an account -> its registration, by account or by organisation."""
-    out: dict[int, Authorisation] = {}
+    granted: dict[int, list[Authorisation]] = {}
     ids, organisations = accounts["account_id"].to_pylist(), accounts["org_id"].to_pylist()
     for item in context.authorisations:
         covered, org_ids = set(item.accounts), set(item.org_ids)
+        registered = Authorisation(
+            item.id,
+            float(item.max_requests_per_day or 0),
+            float(item.max_requests_total or 0),
+            item.disclosed_at is not None,
+        )
         for row, (account, organisation) in enumerate(zip(ids, organisations, strict=True)):
             if account in covered or (organisation is not None and organisation in org_ids):
-                out[row] = Authorisation(
-                    item.id,
-                    float(item.max_requests_per_day or 0),
-                    float(item.max_requests_total or 0),
-                    item.disclosed_at is not None,
-                )
-    return out
+                granted.setdefault(row, []).append(registered)
+    return {row: _together(several) for row, several in granted.items()}
+
+
+def _together(granted: list[Authorisation]) -> Authorisation:
+    """Several registrations of one account: quotas add, where each has one."""
+    if len(granted) == 1:
+        return granted[0]
+    day, total = [item.max_requests_per_day for item in granted], [item.max_requests_total for item in granted]
+    return Authorisation(
+        "+".join(sorted(item.id for item in granted)),
+        sum(day) if all(day) else 0.0,
+        sum(total) if all(total) else 0.0,
+        all(item.disclosed for item in granted),
+    )
 
 
 def _available(run: RunFolder, context: Context) -> frozenset[str]:

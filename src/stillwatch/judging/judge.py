@@ -228,8 +228,9 @@ def _verdicts(
     many: int,
 ) -> tuple[pa.Table, dict[str, list[Fit]]]:
     """The verdicts table, and the explanations tried for every operator that is not a lone ordinary account."""
-    p = accusation_p(finding.dimension_p)
     several = np.arange(len(names)) < many
+    free = np.array([not (standing.authorised or standing.one_customer) for standing in standings], dtype=bool)
+    p = np.where(free, accusation_p(finding.dimension_p, finding.dimension_bits), np.nan)
     fdr = np.where(several, false_discovery_rates(np.where(several, p, np.nan)), np.nan)
     purpose = finding.dimension_p[PURPOSE]
     purpose_fdr = np.where(

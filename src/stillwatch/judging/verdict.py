@@ -1,8 +1,9 @@
 """From evidence to a verdict.
 
-An accusation is an intersection-union test (Berger 1982): source, purpose and, where it could be looked at,
-transparency must each stand by itself, so its p-value is the largest of theirs; the false-discovery rate is over all
-operators tested. Links alone are never guilt, nor is scale, nor is content.
+An accusation is an intersection-union test (Berger 1982): source and purpose must each stand by itself, so its p-value
+is the larger of theirs. Scale and transparency decide who is tested at all: one hand that uses no more than a customer,
+or that declares what it is, is not accused. The false-discovery rate is over all operators tested. Links alone are
+never guilt, nor is scale, nor is content.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ LARGE_BITS = 3.0
 """Bits of scale from which use counts as heavy: about one customer in forty."""
 
 
+CONTRADICTION_BITS = 2.0
+"""Bits of transparency from which declarations contradict what was measured."""
+
+
 @dataclass(frozen=True)
 class Standing:
     """What was declared about an operator, before anything is measured."""
@@ -39,10 +44,16 @@ class Standing:
     since: str = ""
 
 
-def accusation_p(dimension_p: Floats) -> Floats:
-    """p-value of 'this is not a covert harvest', [G]; NaN where source or purpose could not be looked at."""
+def accusation_p(dimension_p: Floats, dimension_bits: Floats) -> Floats:
+    """p-value of 'this is not a covert harvest', [G]; NaN for operators that are not tested.
+
+    Not tested are operators of which source or purpose could not be looked at, which use no more than a customer does,
+    or whose declarations do not contradict what was measured.
+    """
     needed = np.maximum(dimension_p[SOURCE], dimension_p[PURPOSE])
-    return np.where(np.isnan(dimension_p[TRANSPARENCY]), needed, np.maximum(needed, dimension_p[TRANSPARENCY]))
+    small = ~(dimension_bits[SCALE] > 0)
+    disclosed = np.isfinite(dimension_bits[TRANSPARENCY]) & (dimension_bits[TRANSPARENCY] < CONTRADICTION_BITS)
+    return np.where(small | disclosed, np.nan, needed)
 
 
 def decide(standing: Standing, dimension_bits: Floats, fdr: float, level: float, purpose_fdr: float) -> Verdict:

@@ -30,16 +30,20 @@ class Continuity(Signal):
         return {
             "single": Field(lambda t: (t.turns <= 1).sum()),
             "turned": Field(lambda t: t.turns.count()),
-            "cached": Field(lambda t: t.cached_tokens.sum()),
+            "cached": Field(lambda t: t.input_tokens.isnull().ifelse(None, t.cached_tokens).sum()),
             "cacheable": Field(lambda t: t.cached_tokens.isnull().ifelse(None, t.input_tokens).sum()),
         }
 
     def measure(self, population: Population, groups: Groups) -> Floats:
-        """In [-1, 1]; NaN where turns are unknown."""
+        """In [-1, 1]; NaN where turns are unknown. Without a report of the cache the log's own share stands in."""
         single = groups.sum(population.total("continuity.single"))
-        cached = groups.sum(population.total("continuity.cached"))
-        hit = ratio(cached, groups.sum(population.total("continuity.cacheable")))
-        return ratio(single, groups.sum(population.total("continuity.turned"))) - np.nan_to_num(hit)
+        cached, cacheable = population.total("continuity.cached"), population.total("continuity.cacheable")
+        # not reported is not "never hit": half the platforms of a log may be silent on their cache
+        log_hit = np.nan_to_num(ratio(np.nansum(cached), np.nansum(cacheable)))
+        hit = ratio(groups.sum(cached), groups.sum(cacheable))
+        # some producers count cached tokens apart from input tokens
+        hit = np.clip(np.where(np.isfinite(hit), hit, log_hit), 0, 1)
+        return ratio(single, groups.sum(population.total("continuity.turned"))) - hit
 
 
 SIGNAL = Continuity()

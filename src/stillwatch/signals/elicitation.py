@@ -34,7 +34,7 @@ class Elicitation(Signal):
         """Sum of confidences, and events that have any."""
         return {
             "weight": Field(lambda t: ibis.greatest(*(t[label].fill_null(0) for label in PARTS)).sum()),
-            "labelled": Field(lambda t: t.elicitation.count()),
+            "labelled": Field(lambda t: ibis.coalesce(*(t[label] for label in PARTS)).count()),
         }
 
     def measure(self, population: Population, groups: Groups) -> Floats:

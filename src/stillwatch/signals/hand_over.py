@@ -29,7 +29,7 @@ class HandOver(Signal):
     min_accounts = 3
 
     def measure(self, population: Population, groups: Groups) -> Floats:
-        """In [-1, 1]; 0 for a group in which nobody was closed."""
+        """In [-1, 1]; 0 for a group in which nobody was closed, NaN where it is not known when members were created."""
         created = population.instants("created_at")
         closed = population.instants("closed_at")
         out = np.zeros(len(groups))
@@ -48,13 +48,15 @@ def _replaced(
 ) -> float:
     """Births within the window after some closure, less the share of the births' span that such windows cover."""
     ends = np.sort(closed[~np.isnat(closed)])
-    if not len(born) or not len(ends):
-        return 0.0
+    if not len(born):
+        return float("nan")
     last_end = np.searchsorted(ends, born, side="left") - 1
     after = (last_end >= 0) & (born - ends[np.maximum(last_end, 0)] <= WINDOW)
     span = max(born[-1] - born[0], WINDOW)
-    gaps = np.minimum(np.append(np.diff(ends), WINDOW), WINDOW)
-    covered = min(float(gaps.sum() / span), 1.0)
+    # windows reach to the next closure at most, and count where births are: closures after the last birth cover nothing
+    until = np.minimum(ends + WINDOW, np.append(ends[1:], ends[-1] + WINDOW))
+    inside = np.minimum(until, born[-1]) - np.maximum(ends, born[0])
+    covered = float(np.maximum(inside, np.timedelta64(0, "us")).sum() / span)
     return float(after.sum() - covered * len(born)) / size
 
 

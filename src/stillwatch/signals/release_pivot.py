@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwatch.model import Dimension
 from stillwatch.population import Floats, Groups, Population, ratio
@@ -24,14 +29,14 @@ class ReleasePivot(Signal):
 
     def measure(self, population: Population, groups: Groups) -> Floats:
         """In [-1, 1]; NaN where no release falls into the log or a group is silent on those days."""
-        use, tokens = population.traits("model_day")
-        parts = np.char.rpartition(tokens, "|") if len(tokens) else np.empty((0, 3), dtype=np.str_)
+        use, _ = population.traits("model_day")
+        models, days = population.keep("release_pivot.tokens", _model_and_day)
         best = np.full(len(groups), np.nan)
         for model, released_at in population.releases:
-            start = np.datetime64(released_at.date(), "D")
-            days = [str(start), str(start + np.timedelta64(1, "D"))]
-            then = np.isin(parts[:, 2], days)
-            new = then & (parts[:, 0] == model)
+            moment = released_at.astimezone(UTC) if released_at.tzinfo else released_at
+            start = np.datetime64(moment.date(), "D")
+            then = (days == start) | (days == start + np.timedelta64(1, "D"))
+            new = then & (models == model)
             if not new.any():
                 continue
             moved, active = use @ new.astype(np.float64), use @ then.astype(np.float64)
@@ -39,6 +44,15 @@ class ReleasePivot(Signal):
             enough = groups.sum(active) >= 10
             best = np.fmax(best, np.where(enough, share, np.nan))
         return best
+
+
+def _model_and_day(population: Population) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.datetime64]]:
+    """Model and UTC day of each token of `model_day`, both [T]."""
+    _, tokens = population.traits("model_day")
+    # a model's name may hold the separator: the day is what follows the last one
+    parts = pc.split_pattern(pa.array(tokens, pa.string()), "|", max_splits=1, reverse=True)
+    models = pc.list_element(parts, 0).to_numpy(zero_copy_only=False)
+    return models, pc.list_element(parts, 1).to_numpy(zero_copy_only=False).astype("datetime64[D]")
 
 
 SIGNAL = ReleasePivot()

@@ -25,8 +25,11 @@ class RepeatedSampling(Signal):
     null = "matched groups"
 
     def fields(self) -> Mapping[str, Field]:
-        """Choices beyond one."""
-        return {"extra_choices": Field(lambda t: (t.choices - 1).clip(lower=0, upper=128).sum())}
+        """Choices beyond one, and requests that say how many they want."""
+        return {
+            "extra_choices": Field(lambda t: (t.choices - 1).clip(lower=0, upper=128).sum()),
+            "chosen": Field(lambda t: t.choices.count()),
+        }
 
     def measure(self, population: Population, groups: Groups) -> Floats:
         """At least 0; NaN without text and without choices."""
@@ -38,7 +41,8 @@ class RepeatedSampling(Signal):
             groups.sum(population.total("repeated_sampling.extra_choices")),
             groups.sum(population.total("volume.events")),
         )
-        known = np.isfinite(repeats) | (extra > 0)
+        # no extra choice is an answer as well; else a log without text would have no null to compare with
+        known = np.isfinite(repeats) | (groups.sum(population.total("repeated_sampling.chosen")) > 0)
         return np.where(known, np.nan_to_num(repeats) + np.nan_to_num(extra), np.nan)
 
 

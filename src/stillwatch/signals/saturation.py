@@ -24,10 +24,10 @@ class Saturation(Signal):
     needs = ("events.max_tokens", "events.output_tokens")
 
     def fields(self) -> Mapping[str, Field]:
-        """Answers at the limit, and answers with one."""
+        """Answers at the limit, and answers with one; a limit of 0 stands for none."""
         return {
-            "full": Field(lambda t: (t.output_tokens >= 0.98 * t.max_tokens).sum()),
-            "limited": Field(lambda t: (t.output_tokens.notnull() & t.max_tokens.notnull()).sum()),
+            "full": Field(lambda t: ((t.output_tokens >= 0.98 * t.max_tokens) & (t.max_tokens > 0)).sum()),
+            "limited": Field(lambda t: (t.output_tokens.notnull() & (t.max_tokens > 0)).sum()),
         }
 
     def measure(self, population: Population, groups: Groups) -> Floats:
