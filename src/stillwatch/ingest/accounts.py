@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -74,7 +74,7 @@ def load_context(
     context: Path | None = None,
     pseudonyms: Pseudonyms,
 ) -> Context:
-    """Read what is given; from the folder `context` the files releases, networks and applications, where they are there.
+    """Read what is given; from the folder `context` its files releases, networks and applications, if there.
 
     InputError names the file, and the row or entry, of what cannot be used at all.
     """
@@ -124,7 +124,7 @@ def read_accounts(path: Path, pseudonyms: Pseudonyms, rejects: list[tuple[str, i
         seen.add(value or "")
         if reason:
             rejects.append((str(path), row, reason))
-    found = pa.table({name: column for name, column in out.items()}).filter(pa.array(keep, pa.bool_()))
+    found = pa.table(out).filter(pa.array(keep, pa.bool_()))
     return pseudonyms.table(found).cast(ACCOUNTS)
 
 
@@ -145,7 +145,9 @@ _BOOLEANS = {"true": True, "1": True, "yes": True, "t": True, "false": False, "0
 
 def read_authorisations(path: Path, pseudonyms: Pseudonyms) -> tuple[Authorisation, ...]:
     """Authorisations from TOML (`[[authorisation]]`) or a table; every entry must be right, as it clears people."""
-    return tuple(_authorisation(f"{path}, {where}", entry, pseudonyms) for where, entry in _entries(path, "authorisation"))
+    return tuple(
+        _authorisation(f"{path}, {where}", entry, pseudonyms) for where, entry in _entries(path, "authorisation")
+    )
 
 
 def _entries(path: Path, word: str) -> list[tuple[str, Mapping[str, Any]]]:
@@ -278,15 +280,14 @@ def read_applications(path: Path) -> tuple[Application, ...]:
     out = []
     for place, entry in _entries(path, "application"):
         where = f"{path}, {place}"
-        optional: Callable[[str], str | None] = lambda name: _text(where, entry, name, optional=True) or None  # noqa: B023, E731
-        pattern = optional("user_agent")
+        skeleton, pattern, source = (
+            _text(where, entry, name, optional=True) or None for name in ("skeleton", "user_agent", "source")
+        )
         try:
             re.compile(pattern or "")
         except re.error as error:
             raise InputError(f"{where}: user_agent is not a regular expression: {error}") from error
-        if not (pattern or optional("skeleton")):
+        if not (pattern or skeleton):
             raise InputError(f"{where}: skeleton or user_agent must be there")
-        out.append(Application(_text(where, entry, "name"), optional("skeleton"), pattern, optional("source")))
+        out.append(Application(_text(where, entry, "name"), skeleton, pattern, source))
     return tuple(out)
-
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,7 +12,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -27,7 +27,9 @@ class NetworkInfo:
 class Networks:
     """Longest-prefix lookup of addresses, and lookup of autonomous system numbers."""
 
-    def __init__(self, prefixes: Iterable[tuple[Network, NetworkInfo]] = (), asns: dict[int, NetworkInfo] | None = None):
+    def __init__(
+        self, prefixes: Iterable[tuple[Network, NetworkInfo]] = (), asns: dict[int, NetworkInfo] | None = None
+    ):
         self.asns = asns or {}
         self.by_length: dict[tuple[int, int], dict[int, NetworkInfo]] = {}
         for network, info in prefixes:
@@ -38,37 +40,48 @@ class Networks:
     def __bool__(self) -> bool:
         return bool(self.by_length or self.asns)
 
-    def find(self, address: Address) -> NetworkInfo | None:
-        """The most specific network that holds the address."""
-        value, bits = int(address), address.max_prefixlen
-        for length in self.lengths[address.version]:
+    def find(self, address: bytes) -> NetworkInfo | None:
+        """The most specific network that holds the address (4 or 16 bytes)."""
+        version, value, bits = (4 if len(address) == 4 else 6), int.from_bytes(address), 8 * len(address)
+        for length in self.lengths[version]:
             low = bits - length
-            info = self.by_length[address.version, length].get(value >> low << low)
+            info = self.by_length[version, length].get(value >> low << low)
             if info is not None:
                 return info
         return None
 
 
+_MAPPED = b"\0" * 10 + b"\xff\xff"
+
+
 @lru_cache(maxsize=1 << 17)
-def parse(text: str) -> Address | None:
-    """An address from a log: plain, with a port, in brackets, or the first of a forwarded-for list; None if it is none."""
+def parse(text: str) -> bytes | None:
+    """The 4 or 16 bytes of an address: plain, with a port, in brackets, or first of a forwarded-for list; else None.
+
+    An IPv4 address mapped into IPv6 is one of 4 bytes. (The C library reads ten times faster than `ipaddress`.)
+    """
     text = text.split(",", 1)[0].strip()
     if text.startswith("["):
         text = text[1:].split("]", 1)[0]
     elif text.count(":") == 1:
         text = text.split(":", 1)[0]
     try:
-        address = ipaddress.ip_address(text.split("%", 1)[0])
-    except ValueError:
+        if ":" not in text:
+            return socket.inet_pton(socket.AF_INET, text)
+        packed = socket.inet_pton(socket.AF_INET6, text.split("%", 1)[0])
+    except (OSError, ValueError):  # ValueError: a null byte, or no ASCII
         return None
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        return address.ipv4_mapped
-    return address
+    return packed[12:] if packed.startswith(_MAPPED) else packed
 
 
-def prefix(address: Address) -> str:
+def write(address: bytes) -> str:
+    """An address as text, in normal form."""
+    return socket.inet_ntop(socket.AF_INET if len(address) == 4 else socket.AF_INET6, address)
+
+
+def prefix(address: bytes) -> str:
     """The /24 (IPv4) or /48 (IPv6) around an address: what one customer usually has, or shares with few."""
-    return str(ipaddress.ip_network(f"{address}/{24 if address.version == 4 else 48}", strict=False))
+    return write(address[:3] + b"\0") + "/24" if len(address) == 4 else write(address[:6] + b"\0" * 10) + "/48"
 
 
 @dataclass
@@ -88,7 +101,7 @@ def columns(texts: pa.Array, asn: pa.Array, country: pa.Array, networks: Network
         address = parse(text)
         bad_values.append(address is None)
         info = (networks.find(address) if address else None) or NetworkInfo()
-        found.append((str(address) if address else None, prefix(address) if address else None, info))
+        found.append((write(address) if address else None, prefix(address) if address else None, info))
 
     def spread(values: list[Any], kind: pa.DataType) -> pa.Array:
         return pc.take(pa.array(values, kind), encoded.indices)

@@ -36,7 +36,7 @@ class Canonical:
 
 
 def canonical(raw: Mapping[str, Raw], rows: Ints, *, unit: str, now: int, future_hours: float) -> Canonical:
-    """Cast raw columns (missing ones are null) of `rows`; `now` in microseconds. Rows come out or are rejected, in order.
+    """Cast raw columns (missing ones are null) of `rows`; `now` in microseconds. Every row comes out or is rejected.
 
     The first failing check names the reason: event_id, time, account_id, model.
     """
@@ -87,7 +87,13 @@ def _given(source: Raw) -> npt.NDArray[np.bool_]:
 
 
 def _check(
-    out: Mapping[str, pa.Array], wrong: Mapping[str, Any], time: Raw | None, size: int, unit: str, now: int, hours: float
+    out: Mapping[str, pa.Array],
+    wrong: Mapping[str, Any],
+    time: Raw | None,
+    size: int,
+    unit: str,
+    now: int,
+    hours: float,
 ) -> tuple[npt.NDArray[np.object_], Ints]:
     """(reason of each row, "" if none; microseconds of each row), both [rows]."""
     if time is None:

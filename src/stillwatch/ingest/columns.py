@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import orjson
@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 
 from stillwatch.ingest.streams import BAD_BYTES
 
-Raw = pa.Array | list[Any]
-Cast = tuple[pa.Array, int]
+Raw: TypeAlias = "pa.Array | list[Any]"
+Cast: TypeAlias = tuple[pa.Array, int]
 
 
 def words(column: Raw) -> Cast:
@@ -60,9 +60,14 @@ def integers(column: Raw, *, least: int = -(2**63)) -> Cast:
             whole = pa.array(values, type=pa.int64())
         except (pa.ArrowException, OverflowError, TypeError, ValueError):
             whole = pa.array([_integer(v) for v in values], type=pa.int64())
-        bad = sum(a is not None and a != "" and a == a and b is None for a, b in zip(values, whole.to_pylist(), strict=True))
+        bad = sum(_given(a) and b is None for a, b in zip(values, whole.to_pylist(), strict=True))
         return _at_least(whole, least, bad)
     return _at_least(whole, least, 0)
+
+
+def _given(value: Any) -> bool:
+    """NaN is how data frames write "none"."""
+    return value is not None and value != "" and not (isinstance(value, float) and math.isnan(value))
 
 
 def _at_least(whole: pa.Array, least: int, bad: int) -> Cast:

@@ -15,7 +15,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +23,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch.engine.runfolder import RunFolder, atomic
-from stillwatch.errors import InputError, RunError, StillwatchError
+from stillwatch.errors import InputError, RunError, StillwatchError, UsageError
 from stillwatch.ingest import duplicates, formats, work
 from stillwatch.ingest.accounts import Context
 from stillwatch.ingest.exemplars import Exemplars
 from stillwatch.ingest.pseudonyms import Pseudonyms
-from stillwatch.ingest.readers import Chunk, Unreadable, check_columns, read, unknown_columns, wanted_columns
+from stillwatch.ingest.readers import Chunk, UnreadableError, check_columns, read, unknown_columns, wanted_columns
 from stillwatch.ingest.report import IngestReport, SourceReport, group, spell
 from stillwatch.ingest.sources import Source, find_files, open_source
 from stillwatch.model import EVENTS, REJECTS, SKETCHES
@@ -58,8 +58,7 @@ def ingest(
     RunError if the tables cannot be written.
     """
     settings, progress, context = settings or IngestSettings(), progress or SILENT, context or Context()
-    if format not in ("auto", *formats.FORMATS):
-        raise InputError(f"unknown format {format}: auto, {', '.join(formats.FORMATS)}")
+    _check_words(format, settings)
     files, ignored = find_files(sources)
     opened = [open_source(number, path, root, format) for number, (path, root) in enumerate(files)]
     scan = _Scan(opened, settings)
@@ -72,12 +71,23 @@ def ingest(
             scan.count(done)
             tables.take(done, str(opened[done.source_id].path))
             progress.advance(done.bytes)
+        if not scan.kept:
+            raise InputError(scan.nothing())
         twice = tables.finish([str(source.path) for source in opened])
         scan.drop(twice)
         _check_sum(scan)
-        if not scan.kept:
-            raise InputError(scan.nothing())
     return scan.report(ignored, len(context.rejects))
+
+
+def _check_words(format: str, settings: IngestSettings) -> None:
+    if format not in ("auto", *formats.FORMATS):
+        raise UsageError(f"unknown format {format}: auto, {', '.join(formats.FORMATS)}")
+    for setting in ("columns", "attributes"):
+        for name in getattr(settings, setting):
+            if name not in EVENTS.names:
+                raise UsageError(
+                    f"settings: ingest.{setting}: {name} is no column of events: {', '.join(EVENTS.names)}"
+                )
 
 
 class _Scan:
@@ -101,7 +111,7 @@ class _Scan:
             source = report.source
             try:
                 yield from read(source, self.settings, wanted if source.format == "table" else None)
-            except (Unreadable, OSError) as error:
+            except (UnreadableError, OSError) as error:
                 why = str(error.strerror or error) if isinstance(error, OSError) else str(error)
                 if len(self.reports) == 1:
                     raise InputError(f"{source.path}: {why}") from error
@@ -190,7 +200,7 @@ class _Tables:
             self.run.root.mkdir(parents=True, exist_ok=True)
             self.stack.callback(self.stage.unlink, missing_ok=True)
             self.sketches = pq.ParquetWriter(self.stage, SKETCHES, compression="zstd")
-            self.stack.callback(self.sketches.close)
+            self.stack.callback(self._close)
         except OSError as error:
             raise RunError(f"cannot write in {self.run.root}: {error.strerror or error}") from error
         self.rejects = self.stack.enter_context(self.run.writer("rejects"))
@@ -198,6 +208,10 @@ class _Tables:
 
     def __exit__(self, *error: object) -> None:
         self.stack.__exit__(*error)  # type: ignore[arg-type]
+
+    def _close(self) -> None:
+        with suppress(OSError):  # after an error there may be no room for the footer either
+            self.sketches.close()
 
     def reject(self, path: str, rows: Iterable[tuple[int, str]]) -> None:
         """Rows of a file that are not kept."""
@@ -275,9 +289,7 @@ def _run(chunks: Iterator[Chunk], job: work.Job, size: int) -> Iterator[work.Don
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _ordered(
-    chunks: Iterator[Chunk], submit: Callable[[Chunk], Future[work.Done]], ahead: int
-) -> Iterator[work.Done]:
+def _ordered(chunks: Iterator[Chunk], submit: Callable[[Chunk], Future[work.Done]], ahead: int) -> Iterator[work.Done]:
     waiting: deque[Future[work.Done]] = deque()
     for chunk in chunks:
         waiting.append(submit(chunk))

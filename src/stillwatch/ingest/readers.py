@@ -22,7 +22,7 @@ from stillwatch.errors import InputError
 from stillwatch.ingest import records
 from stillwatch.ingest.formats import otel, table
 from stillwatch.ingest.sources import Source
-from stillwatch.ingest.streams import BAD_BYTES, LIMIT, Cut, Lines, blocks, elements, lines
+from stillwatch.ingest.streams import BAD_BYTES, LIMIT, CutError, Lines, blocks, elements, lines
 from stillwatch.model import EVENTS
 from stillwatch.settings import IngestSettings
 
@@ -31,7 +31,7 @@ BATCH_BYTES = 16 << 20
 Ints = npt.NDArray[np.int64]
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """Nothing of the file can be read; the text says why."""
 
 
@@ -54,7 +54,7 @@ class Chunk:
 def read(source: Source, settings: IngestSettings, wanted: set[str] | None = None) -> Iterator[Chunk]:
     """Chunks of a file in order. `wanted`: the columns to read, where the container can leave others out."""
     if source.problem:
-        raise Unreadable(source.problem)
+        raise UnreadableError(source.problem)
     if source.container == "parquet":
         yield from _parquet(source, wanted)
     elif source.container == "csv":
@@ -67,7 +67,7 @@ def read(source: Source, settings: IngestSettings, wanted: set[str] | None = Non
             for part in _json_lines(source):
                 last = part.first + part.data.count(b"\n") - (0 if part.open_end else 1)
                 yield Chunk(source, part, bytes=0 if source.compression else len(part.data))
-        except Cut as cut:
+        except CutError as cut:
             yield _rest(source, last, str(cut))
 
 
@@ -94,7 +94,7 @@ def _parquet(source: Source, wanted: set[str] | None) -> Iterator[Chunk]:
                     yield Chunk(source, batch, rows, bytes=source.bytes * batch.num_rows // total)
     except (OSError, pa.ArrowException) as error:
         if not done:
-            raise Unreadable(f"is no whole Parquet file: {_first_line(error)}") from error
+            raise UnreadableError(f"is no whole Parquet file: {_first_line(error)}") from error
         yield _rest(source, done, "Parquet data is damaged")
 
 
@@ -125,7 +125,7 @@ class _CsvReader:
         self.source = source
         self.mended = 0
         self.bytes = 0
-        self.cut: Cut | None = None
+        self.cut: CutError | None = None
         self.rejects: list[tuple[int, str]] = []
         self.row = 0
 
@@ -138,7 +138,7 @@ class _CsvReader:
                 self.row += len(part.rejects)
                 data = part.data.removeprefix(b"\xef\xbb\xbf") if part.first == 1 else part.data
                 yield from io.StringIO(self._decode(data), newline="")
-        except Cut as cut:
+        except CutError as cut:
             self.cut = cut
 
     def _decode(self, data: bytes) -> str:
@@ -154,7 +154,7 @@ class _CsvReader:
         first = next(stream, "")
         if not first:
             if self.cut:
-                raise Unreadable(str(self.cut))
+                raise UnreadableError(str(self.cut))
             return
         delimiter = max(",;\t|", key=first.count)
         header = [name.strip() for name in next(csv.reader([first], delimiter=delimiter))]
@@ -208,7 +208,9 @@ def _otel(source: Source, settings: IngestSettings) -> Iterator[Chunk]:
 
     def chunk(part: records.Records, end: bool, size: int = 0) -> Chunk:
         ready = list(joiner.ready(end=end))
-        out = Chunk(source, [raw for _, raw in ready], np.array([row for row, _ in ready], dtype=np.int64), part.rejects)
+        out = Chunk(
+            source, [raw for _, raw in ready], np.array([row for row, _ in ready], dtype=np.int64), part.rejects
+        )
         out.bytes, out.mended = size, part.mended
         out.skipped, out.late = joiner.skipped, joiner.late
         joiner.skipped = joiner.late = 0
@@ -221,7 +223,7 @@ def _otel(source: Source, settings: IngestSettings) -> Iterator[Chunk]:
             for row, record, size in zip(read.rows, read.records, read.sizes, strict=True):
                 joiner.add(row, record, size)
             yield chunk(read, False, 0 if source.compression else len(part.data))
-    except Cut as cut:
+    except CutError as cut:
         yield _rest(source, last, str(cut))
     yield chunk(records.Records(), True)
 
@@ -265,7 +267,7 @@ def _names(source: Source) -> set[str]:
         if first_lines is not None:
             for record in islice(records.parse(first_lines).records, 1000):
                 names.update(record)
-    except (Cut, Unreadable):
+    except (CutError, UnreadableError):
         pass
     return names
 

@@ -59,4 +59,4 @@ class IngestReport:
 
 def group(reason: str) -> str:
     """The reason without the row or the detail it names, for counting."""
-    return reason.split(" after row ")[0].split(": ")[0]
+    return reason.split(" after row ", maxsplit=1)[0].split(": ", maxsplit=1)[0]

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from stillwatch.errors import InputError
 from stillwatch.ingest import formats
-from stillwatch.ingest.streams import Cut, blocks
+from stillwatch.ingest.streams import CutError, blocks
 
 CONTAINERS = {
     ".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "csv",
@@ -39,7 +39,7 @@ class Source:
 
 
 def find_files(sources: Sequence[str | Path]) -> tuple[list[tuple[Path, Path]], list[Path]]:
-    """(file, folder that was named) of every file to read, sorted within each source and none twice; and those left out.
+    """(file, folder that was named) of every file to read, sorted within each source; and those left out.
 
     A folder is read with all below it; one that holds a folder `events` (a world) is read from there. Files in a folder
     count by their ending. InputError if a source does not exist or holds nothing to read.
@@ -135,7 +135,7 @@ def _head(path: Path, compression: str | None) -> bytes:
             head += block[: HEAD - len(head)]
             if len(head) >= HEAD:
                 break
-    except Cut:
+    except CutError:
         pass  # the reader will say so again, with the row
     return head
 

@@ -1,6 +1,6 @@
 """Bytes of a log file: decompressed in a stream, cut into lines or array elements of bounded size.
 
-Nothing here trusts the file: a stream that ends early gives what came before and then `Cut`; a line or element beyond
+Nothing here trusts the file: a stream that ends early gives what came before and then `CutError`; a line beyond
 `LIMIT` is dropped while it streams past, so neither a missing newline nor a decompression bomb can fill memory.
 """
 
@@ -22,7 +22,7 @@ CHUNK = 4 << 20
 LIMIT = 64 << 20
 """Bytes of the longest line, array element or CSV field that is read."""
 BAD_BYTES = "stillwatch.bad-bytes"
-"""Codec error handler: a byte that is not UTF-8 becomes U+FFFD and its two hex digits, so different ids stay different."""
+"""Codec error handler: a byte that is not UTF-8 becomes U+FFFD and its hex digits, so different ids stay different."""
 
 
 def _bad_bytes(error: UnicodeError) -> tuple[str, int]:
@@ -34,7 +34,7 @@ def _bad_bytes(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error(BAD_BYTES, _bad_bytes)
 
 
-class Cut(Exception):
+class CutError(Exception):
     """The stream ended before its end, or what follows cannot be decoded; the text says which."""
 
 
@@ -50,7 +50,7 @@ class Lines:
 
 
 def blocks(path: Path, compression: str | None) -> Iterator[bytes]:
-    """The file's bytes, decompressed; raises `Cut` after the last byte that could be had. OSError if unreadable."""
+    """The file's bytes, decompressed; `CutError` after the last byte that could be had, OSError if unreadable."""
     if compression == "zstd":
         yield from _zstd(path)
         return
@@ -70,7 +70,7 @@ def _gzip(handle: IO[bytes]) -> Iterator[bytes]:
             try:
                 out = stream.decompress(raw, BLOCK)
             except zlib.error as error:
-                raise Cut("gzip data is damaged") from error
+                raise CutError("gzip data is damaged") from error
             if out:
                 yield out
             if stream.eof:  # another member may follow; zero bytes are padding
@@ -78,7 +78,7 @@ def _gzip(handle: IO[bytes]) -> Iterator[bytes]:
             else:
                 raw = stream.unconsumed_tail
     if stream is not None:
-        raise Cut("gzip data ends early")
+        raise CutError("gzip data ends early")
 
 
 def _zstd(path: Path) -> Iterator[bytes]:
@@ -96,17 +96,17 @@ def _zstd(path: Path) -> Iterator[bytes]:
                 return
             except (OSError, pa.ArrowException) as error:
                 if step == 1:
-                    raise Cut("zstd data ends early or is damaged") from error
+                    raise CutError("zstd data ends early or is damaged") from error
                 step = max(1, step >> 10)
 
 
 def lines(stream: Iterator[bytes]) -> Iterator[Lines]:
-    """Lines in chunks of about `CHUNK` bytes; a line beyond `LIMIT` is a reject. Raises `Cut` after the last chunk."""
+    """Lines in chunks of about `CHUNK` bytes; a line beyond `LIMIT` is a reject. `CutError` after the last chunk."""
     splitter = _Splitter()
     try:
         for block in stream:
             yield from splitter.feed(block)
-    except Cut:
+    except CutError:
         yield from splitter.finish(cut=True)
         raise
     yield from splitter.finish()
@@ -173,7 +173,7 @@ _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]|"', re.DOTALL)
 
 
 def elements(stream: Iterator[bytes]) -> Iterator[Lines]:
-    """Elements of a JSON array, or a lone or several objects, as lines; row = position. Raises `Cut` if it ends early.
+    """Elements of a JSON array, or a lone or several objects, as lines; row = position. `CutError` if it ends early.
 
     Only strings and brackets are looked at: a broken or very deep element is passed on and fails alone.
     """
@@ -181,12 +181,12 @@ def elements(stream: Iterator[bytes]) -> Iterator[Lines]:
     try:
         for block in stream:
             yield from scan.feed(block)
-    except Cut:
+    except CutError:
         yield from scan.take()
         raise
     yield from scan.finish()
     if scan.open:
-        raise Cut("the array or object is not closed")
+        raise CutError("the array or object is not closed")
 
 
 class _Elements:
@@ -208,7 +208,7 @@ class _Elements:
     def feed(self, block: bytes) -> Iterator[Lines]:
         self.buffer += block
         if len(self.buffer) > LIMIT + CHUNK:
-            raise Cut("longer than 64 MiB")
+            raise CutError("longer than 64 MiB")
         if len(self.buffer) < self.retry:
             return
         self._scan()
@@ -240,7 +240,9 @@ class _Elements:
         if self.start >= 0:
             self.at = len(self.buffer)
         else:  # a number may go on in the next block
-            self.at += self.buffer[self.at :].rfind(b",") + 1
+            end = self.at + self.buffer[self.at :].rfind(b",") + 1
+            self._loose(self.buffer[self.at : end])
+            self.at = end
 
     def _opened(self, kind: bytes, where: int) -> None:
         if self.base is None:

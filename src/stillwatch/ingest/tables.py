@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from stillwatch.errors import InputError
 from stillwatch.ingest import records
-from stillwatch.ingest.readers import Unreadable, read
+from stillwatch.ingest.readers import UnreadableError, read
 from stillwatch.ingest.sources import open_source
 from stillwatch.ingest.streams import Lines
 from stillwatch.settings import IngestSettings
@@ -61,7 +61,7 @@ def read_small(path: Path) -> SmallTable:
                 _extend(out, part.rows, _columns(part.records))
             elif isinstance(payload, pa.RecordBatch) and chunk.rows is not None:
                 _extend(out, chunk.rows.tolist(), payload.to_pydict())
-    except (Unreadable, UnicodeDecodeError, OSError) as error:
+    except (UnreadableError, UnicodeDecodeError, OSError) as error:
         raise InputError(f"{path}: {error}") from error
     return out
 

@@ -37,7 +37,9 @@ def parse(column: pa.Array | list[Any], unit: str) -> tuple[Ints, npt.NDArray[np
     given = np.asarray(column.is_valid())
     kind = column.type
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        out = _vector(column, lambda c: c.cast(pa.timestamp("us", tz=kind.tz if hasattr(kind, "tz") else None), safe=False))
+        out = _vector(
+            column, lambda c: c.cast(pa.timestamp("us", tz=kind.tz if hasattr(kind, "tz") else None), safe=False)
+        )
     elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         out = _numbers(column, unit)
     elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
@@ -69,7 +71,11 @@ def _vector(column: pa.Array, cast: Callable[[pa.Array], pa.Array]) -> Ints | No
 
 def _iso(column: pa.Array) -> Ints | None:
     """All with a zone, or all without; None where they are mixed or otherwise odd."""
-    return _vector(column, lambda c: c.cast(TIME)) if _zoned(column) else _vector(column, lambda c: c.cast(pa.timestamp("us")))
+    return (
+        _vector(column, lambda c: c.cast(TIME))
+        if _zoned(column)
+        else _vector(column, lambda c: c.cast(pa.timestamp("us")))
+    )
 
 
 def _zoned(column: pa.Array) -> bool:

@@ -52,6 +52,8 @@ class Done:
 
 @dataclass
 class Raw:
+    """Rows by canonical column, not yet cast, and the row of each in its file."""
+
     columns: dict[str, Any]
     rows: npt.NDArray[np.int64]
     rejects: list[tuple[int, str]]
@@ -74,6 +76,7 @@ def process(chunk: Chunk, job: Job) -> Done:
 
 
 def raw_rows(chunk: Chunk, settings: IngestSettings) -> Raw:
+    """A chunk\'s rows as columns of its format."""
     payload, source = chunk.payload, chunk.source
     if isinstance(payload, pa.RecordBatch) and source.format == "table":
         assert chunk.rows is not None
@@ -131,5 +134,3 @@ def _sketch(source_id: int, found: Canonical, job: Job) -> Done:
     done.counts["cut_texts"] = text.cut
     done.present.update({name: size - events.column(name).null_count for name in EVENTS.names})
     return done
-
-

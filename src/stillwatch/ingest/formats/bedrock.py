@@ -103,7 +103,12 @@ def _streamed(pieces: list[Mapping[str, Any]]) -> dict[str, Any]:
         if isinstance(chunk, str):
             text.append(chunk)
         stop = _mapping(piece.get("messageStop"))
-        ends = (stop.get("stopReason"), delta.get("stop_reason"), piece.get("stop_reason"), piece.get("completionReason"))
+        ends = (
+            stop.get("stopReason"),
+            delta.get("stop_reason"),
+            piece.get("stop_reason"),
+            piece.get("completionReason"),
+        )
         finish = next(filter(None, ends), finish)
         latency = _mapping(_mapping(piece.get("metadata")).get("metrics")).get("latencyMs", latency)
     return _reply({"content": "".join(text), "stop_reason": finish, "metrics": {"latencyMs": latency}})

@@ -1,4 +1,4 @@
-"""Messages of the usual APIs -> the canonical form: [{role, parts: [{type, ...}]}], OpenTelemetry's GenAI message shape.
+"""Messages of the usual APIs -> the canonical form [{role, parts: [{type, ...}]}], which is OpenTelemetry's.
 
 Read: OpenAI chat (content string or list, tool_calls), Anthropic messages (text, thinking, tool_use, tool_result),
 Bedrock Converse (text, toolUse, toolResult, reasoningContent), OpenTelemetry (parts) and bare prompts.
@@ -6,7 +6,7 @@ Bedrock Converse (text, toolUse, toolResult, reasoningContent), OpenTelemetry (p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -115,45 +115,58 @@ def _part(piece: Any, out: Conversation) -> Part | None:
         return _text(piece) if piece else None
     if not isinstance(piece, Mapping):
         return None
+    if "type" not in piece:
+        piece = _converse(piece)
     kind = piece.get("type")
-    if kind is None:
-        return _converse(piece, out)
-    if kind in {"text", "input_text", "output_text"}:
-        text = piece.get("content", piece.get("text"))
-        return _text(text) if isinstance(text, str) else None
-    if kind in {"thinking", "reasoning"}:
-        _sign(piece.get("signature"), out)
-        return {"type": "reasoning", "content": plain(piece.get("thinking") or piece.get("content"))}
-    if kind == "tool_use":
-        return {"type": "tool_call", "id": piece.get("id"), "name": piece.get("name"), "arguments": piece.get("input")}
-    if kind == "tool_result":
-        return {"type": "tool_call_response", "id": piece.get("tool_use_id"), "response": piece.get("content")}
-    if kind in {"tool_call", "tool_call_response"}:
-        return dict(piece)
+    if isinstance(kind, str) and isinstance(signature := piece.get("signature"), str) and signature:
+        out.signature = signature
+    if isinstance(kind, str) and kind in _PARTS:
+        return _PARTS[kind](piece)
     return {"type": kind} if isinstance(kind, str) else None  # a picture or a file: that it was there is enough
 
 
-def _converse(piece: Mapping[str, Any], out: Conversation) -> Part | None:
-    """A content block of Bedrock's Converse API, which names its kind by its key."""
-    if isinstance(piece.get("text"), str):
-        return _text(piece["text"])
+def _converse(piece: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A content block of Bedrock's Converse API, which names its kind by its key, as one that names it by `type`."""
     for key, body in piece.items():
-        body = body if isinstance(body, Mapping) else {}
+        if key == "text":
+            return {"type": "text", "text": body}
+        inside = body if isinstance(body, Mapping) else {}
         if key == "toolUse":
-            call = {"id": body.get("toolUseId"), "name": body.get("name"), "arguments": body.get("input")}
-            return {"type": "tool_call", **call}
+            return {"type": "tool_use", "id": inside.get("toolUseId"), **inside}
         if key == "toolResult":
-            return {"type": "tool_call_response", "id": body.get("toolUseId"), "response": body.get("content")}
+            return {"type": "tool_result", "tool_use_id": inside.get("toolUseId"), **inside}
         if key == "reasoningContent":
-            inner = body.get("reasoningText")
-            inner = inner if isinstance(inner, Mapping) else {}
-            _sign(inner.get("signature"), out)
-            return {"type": "reasoning", "content": plain(inner.get("text"))}
-        if isinstance(key, str) and key in {"image", "document", "video", "audio"}:
+            thought = inside.get("reasoningText")
+            thought = thought if isinstance(thought, Mapping) else {}
+            return {"type": "thinking", "thinking": thought.get("text"), "signature": thought.get("signature")}
+        if key in {"image", "document", "video", "audio"}:
             return {"type": key}
-    return None
+    return {}
 
 
-def _sign(signature: Any, out: Conversation) -> None:
-    if isinstance(signature, str) and signature:
-        out.signature = signature
+def _said(piece: Mapping[str, Any]) -> Part | None:
+    text = piece.get("content", piece.get("text"))
+    return _text(text) if isinstance(text, str) else None
+
+
+def _thought(piece: Mapping[str, Any]) -> Part:
+    return {"type": "reasoning", "content": plain(piece.get("thinking") or piece.get("content"))}
+
+
+def _used(piece: Mapping[str, Any]) -> Part:
+    return {"type": "tool_call", "id": piece.get("id"), "name": piece.get("name"), "arguments": piece.get("input")}
+
+
+def _result(piece: Mapping[str, Any]) -> Part:
+    return {"type": "tool_call_response", "id": piece.get("tool_use_id"), "response": piece.get("content")}
+
+
+_PARTS: dict[str, Callable[[Mapping[str, Any]], Part | None]] = {
+    **dict.fromkeys(("text", "input_text", "output_text"), _said),
+    **dict.fromkeys(("thinking", "reasoning"), _thought),
+    "tool_use": _used,
+    "tool_result": _result,
+    "tool_call": dict,
+    "tool_call_response": dict,
+}
+"""Kind of a content block -> how it is read."""

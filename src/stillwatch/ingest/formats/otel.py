@@ -106,13 +106,10 @@ class Joiner:
     def __init__(
         self, settings: IngestSettings, *, wait: int = 20_000, wait_bytes: int = 64 << 20, keep: int = 200_000
     ) -> None:
-        names = {**OWN, **INHERITED}
-        inherited = {*INHERITED, *settings.attributes}
+        # a configured attribute stands in the place of the usual ones, and may be on an ancestor or the resource too
         configured = {column: (attribute,) for column, attribute in settings.attributes.items()}
-        self.own = {c: (*configured.get(c, ()), *a) for c, a in names.items()} | {
-            c: a for c, a in configured.items() if c not in names
-        }
-        self.inherited = {c: self.own[c] for c in inherited}
+        self.own = {**OWN, **INHERITED, **configured}
+        self.inherited = {**INHERITED, **configured}
         self.wait, self.wait_bytes, self.keep = wait, wait_bytes, keep
         self.seen: OrderedDict[Key, tuple[Key, Attributes]] = OrderedDict()
         self.waiting: deque[tuple[_Waiting, int]] = deque()
