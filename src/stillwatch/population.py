@@ -1,7 +1,7 @@
 """The accounts of a log as arrays: what signals measure groups on.
 
 Rows are accounts, in the order of their ids. Everything here is derived from the named tables (summaries, traits,
-profiles, links, accounts); nothing is read from the log again.
+profiles, operators, accounts); nothing is read from the log again.
 """
 
 from __future__ import annotations
@@ -123,8 +123,9 @@ class Population:
     summaries: pa.Table
     traits_table: pa.Table
     accounts: pa.Table | None = None
-    links: sp.csr_matrix | None = None
-    """N x N control bits between accounts, symmetric; None before linking."""
+    hand: Ints | None = None
+    """Operator that each account is proven to belong to, as a number, [N]; -1 where it is not proven; None before
+    linking."""
     embedding: npt.NDArray[np.float32] | None = None
     """N x 128 mean of random Fourier features; rows of zeros where an account has no text."""
     releases: Sequence[tuple[str, datetime]] = ()

@@ -76,3 +76,8 @@ def test_key_files_that_will_not_do(tmp_path: Path) -> None:
         load_key(path / "below-a-file")
     with pytest.raises(UsageError, match="too short"):
         Pseudonyms.keyed(b"short")
+
+
+@pytest.mark.parametrize("names", [Pseudonyms.none(), Pseudonyms.keyed(b"k" * 32)])
+def test_they_reach_worker_processes(names: Pseudonyms) -> None:
+    assert pickle.loads(pickle.dumps(names)).one("account_id", "x") == names.one("account_id", "x")

@@ -16,7 +16,6 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
-import scipy.sparse as sp
 
 from stillwatch.model import ACCOUNTS, SKETCHES, TRAITS
 from stillwatch.population import Authorisation, Floats, Groups, Population
@@ -95,7 +94,7 @@ def population(
     *,
     accounts: Sequence[Mapping[str, Any]] | None = None,
     ids: Sequence[str] | None = None,
-    links: Iterable[tuple[str, str]] | None = None,
+    hand: Mapping[str, int] | None = None,
     releases: Sequence[tuple[str, datetime]] = (),
     authorised: Mapping[str, Authorisation] | None = None,
 ) -> Population:
@@ -107,7 +106,7 @@ def population(
         summaries=summaries(rows),
         traits_table=traits(rows),
         accounts=None if accounts is None else pa.Table.from_pylist(list(map(dict, accounts)), schema=ACCOUNTS),
-        links=None if links is None else _links(place, links),
+        hand=None if hand is None else np.array([hand.get(name, -1) for name in names], dtype=np.int64),
         releases=releases,
         authorised={place[name]: value for name, value in (authorised or {}).items()},
         available=frozenset(
@@ -115,13 +114,6 @@ def population(
             + [f"accounts.{name}" for name in ACCOUNTS.names if any(a.get(name) is not None for a in accounts or ())]
         ),
     )
-
-
-def _links(place: Mapping[str, int], links: Iterable[tuple[str, str]]) -> sp.csr_matrix:
-    matrix = sp.lil_matrix((len(place), len(place)))
-    for a, b in links:
-        matrix[place[a], place[b]] = matrix[place[b], place[a]] = 12.5
-    return matrix.tocsr()
 
 
 def groups(of: Population, lists: Sequence[Iterable[str]]) -> Groups:

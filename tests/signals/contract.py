@@ -52,7 +52,7 @@ def check_invariance(signal: Signal, population: Population, lists: Sequence[Int
     other = dataclasses.replace(
         population,
         ids=population.ids[order],
-        links=None if population.links is None else population.links[order][:, order],
+        hand=None if population.hand is None else population.hand[order],
         authorised={int(place[row]): value for row, value in population.authorised.items()},
         summaries=_shuffled(population.summaries, rng),
         traits_table=_shuffled(population.traits_table, rng),

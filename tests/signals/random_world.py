@@ -24,7 +24,7 @@ SEEDS = range(6)
 class World:
     rows: list[Row]
     accounts: list[Row]
-    links: list[tuple[str, str]]
+    hand: dict[str, int]
     releases: list[tuple[str, datetime]]
     authorised: dict[str, Authorisation]
     population: Population
@@ -48,7 +48,7 @@ def world(seed: int) -> World:
     rng.shuffle(rows)
     seen = sorted({row["account_id"] for row in rows})
     accounts = [_account(rng, name) for name in seen if rng.random() < 0.9]
-    links = [(a, b) for a, b in (rng.sample(seen, 2) for _ in range(25))]
+    hand = {name: rng.randrange(6) for name in seen if rng.random() < 0.8}
     releases = [("new|er", START + timedelta(days=1, hours=5)), ("b", START + timedelta(days=4)), ("unused", START)]
     authorised = {
         name: Authorisation(f"auth-{number % 2}", [40.0, 25.0][number % 2], 0.0, True)
@@ -59,11 +59,11 @@ def world(seed: int) -> World:
         rows,
         accounts=accounts,
         ids=rng.sample(seen, len(seen)),
-        links=links,
+        hand=hand,
         releases=releases,
         authorised=authorised,
     )
-    return World(rows, accounts, links, releases, authorised, built, groups)
+    return World(rows, accounts, hand, releases, authorised, built, groups)
 
 
 def _maybe(rng: random.Random, value: Any, known: float = 0.8) -> Any:

@@ -189,7 +189,7 @@ def odd(name: str) -> Population:
     elif name == "accounts without events":
         base = population([], ids=list("abcdef"))
     elif name == "one account":
-        base = population(one, accounts=[{"account_id": "only"}], links=[])
+        base = population(one, accounts=[{"account_id": "only"}], hand={})
     accounts = {
         "all-null accounts": pa.Table.from_pylist([{"account_id": str(n)} for n in base.ids], ACCOUNTS),
         "empty accounts table": ACCOUNTS.empty_table(),
@@ -207,7 +207,7 @@ def odd(name: str) -> Population:
         accounts=accounts.get(name, base.accounts),
         traits_table=traits,
         summaries=summaries,
-        links=None if name == "not linked" else base.links,
+        hand=None if name == "not linked" else base.hand,
         available=frozenset(f"{t}.{n}" for t, s in (("events", SKETCHES), ("accounts", ACCOUNTS)) for n in s.names),
     )
 
@@ -215,7 +215,7 @@ def odd(name: str) -> Population:
 @cache
 def _whole() -> Population:
     here = world(2)
-    return population(here.rows, accounts=here.accounts, links=here.links, releases=here.releases)
+    return population(here.rows, accounts=here.accounts, hand=here.hand, releases=here.releases)
 
 
 @every_signal

@@ -100,11 +100,11 @@ class Pseudonyms:
                 table = table.set_column(index, table.schema.field(index), column)
         return table
 
-    def __getstate__(self) -> bytes | None:
-        return self._key
+    def __getstate__(self) -> tuple[bytes | None]:
+        return (self._key,)  # a bare None would not be given back
 
-    def __setstate__(self, key: bytes | None) -> None:
-        self.__init__(key)  # type: ignore[misc]
+    def __setstate__(self, state: tuple[bytes | None]) -> None:
+        self.__init__(*state)  # type: ignore[misc]
 
 
 def default_key_path() -> Path:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import scipy.sparse as sp
 
 from stillwatch.engine.runfolder import RunFolder
 from stillwatch.ingest.accounts import Context
 from stillwatch.model import ACCOUNTS
-from stillwatch.population import Authorisation, Population
+from stillwatch.population import Authorisation, Ints, Population
 
 
 def gather(run: RunFolder, context: Context) -> Population:
@@ -26,7 +26,7 @@ def gather(run: RunFolder, context: Context) -> Population:
         summaries=run.read("summaries"),
         traits_table=run.read("traits"),
         accounts=accounts if context.accounts is not None else None,
-        links=_control_links(run.read("links"), ids),
+        hand=_hand(run.read("operators"), ids),
         embedding=(sums / n).astype(np.float32),
         releases=context.releases,
         authorised=_authorised(context, accounts),
@@ -34,15 +34,12 @@ def gather(run: RunFolder, context: Context) -> Population:
     )
 
 
-def _control_links(links: pa.Table, ids: np.ndarray[tuple[int], np.dtype[np.str_]]) -> sp.csr_matrix:
-    """N x N bits of control links, symmetric."""
-    control = links.filter(pc.equal(links["kind"], "control"))
-    order = pa.array(ids)
-    a = pc.index_in(control["account_a"], value_set=order).to_numpy().astype(np.int64)
-    b = pc.index_in(control["account_b"], value_set=order).to_numpy().astype(np.int64)
-    bits = control["bits"].to_numpy()
-    both = (np.concatenate([a, b]), np.concatenate([b, a]))
-    return sp.csr_matrix((np.concatenate([bits, bits]), both), shape=(len(ids), len(ids)))
+def _hand(operators: pa.Table, ids: npt.NDArray[np.str_]) -> Ints:
+    """Operator of each account as a number; -1 where membership is not proven."""
+    proven = pc.index_in(pa.array(ids), value_set=operators["account_id"].combine_chunks())
+    codes = operators["operator_id"].combine_chunks().dictionary_encode().indices
+    known = pc.if_else(operators["proven"].combine_chunks(), codes, pa.scalar(-1, codes.type))
+    return known.take(proven).fill_null(-1).cast(pa.int64()).to_numpy()
 
 
 def _authorised(context: Context, accounts: pa.Table) -> dict[int, Authorisation]:

@@ -21,9 +21,7 @@ def leiden(nodes: int, a: Ints, b: Ints, weight: Floats, gamma: float, seed: int
     if not len(a):
         return np.arange(nodes, dtype=np.int64)
     touched, index = np.unique(np.concatenate([a, b]), return_inverse=True)
-    graph = nk.GraphFromCoo(
-        (weight, (index[: len(a)], index[len(a) :])), n=len(touched), weighted=True, directed=False
-    )
+    graph = nk.GraphFromCoo((weight, (index[: len(a)], index[len(a) :])), n=len(touched), weighted=True, directed=False)
     before = nk.getMaxNumberOfThreads()
     nk.setNumberOfThreads(1)
     nk.setSeed(seed % 2**31, False)

@@ -30,6 +30,8 @@ CAP = 8.0
 """Most nats that one token adds to a member's score."""
 TWICE = 2.0
 """A token speaks for membership when it is this many times as popular in the group as under the null."""
+TAKEN_OVER = 0.5
+"""Share of an application's users that must be proven before the rest are taken for members."""
 ROUNDS = 4
 
 
@@ -38,8 +40,6 @@ class Group:
     """Nodes found together."""
 
     members: Ints
-    log_p: float
-    """Of the group, with the union bound."""
     member_log_p: Floats
     proven: np.ndarray
     """Of each member, [members]."""
@@ -65,20 +65,32 @@ def holders(null: Null, members: Ints) -> Floats:
     return np.bincount(rows.indices, minlength=rows.shape[1]).astype(np.float64)
 
 
-def group_log_p(null: Null, members: Ints, order: Ints) -> float:
-    """Bound on the natural log of the chance that any group this large has so much in common.
+def family_log_e(null: Null, members: Ints, order: Ints) -> Floats:
+    """Prequential log e of a group: all families together, then each alone, [1 + families].
 
-    `order` ranks all nodes; members go in by rank, in blocks that double: 2 | 2 | 4 | 8 ...
+    `order` ranks all nodes; members go in by rank, in blocks that double: 1 | 1 | 2 | 4 | 8 ...
     """
     ranked = members[np.argsort(order[members], kind="stable")]
-    log_e, seen = 0.0, 1
+    out, seen = np.zeros(2 + int(null.shared.family.max(initial=-1))), 1
     while seen < len(ranked):
-        block = ranked[seen : 2 * seen]
-        log_e += float(_against(null, ranked[:seen], block)[1].sum())
+        out += _against(null, ranked[:seen], ranked[seen : 2 * seen])[1].sum(axis=0)
         seen *= 2
-    n, N = len(members), null.shared.nodes
-    union = gammaln(N + 1) - gammaln(n + 1) - gammaln(N - n + 1) + np.log(N)
-    return float(min(0.0, union - log_e))
+    return out
+
+
+def union_bound(n: int, nodes: int) -> float:
+    """log C(N, n) + log N: the price of having searched all groups of all sizes."""
+    return float(gammaln(nodes + 1) - gammaln(n + 1) - gammaln(nodes - n + 1) + np.log(nodes))
+
+
+def corroboration(control: Floats, content: Floats) -> float:
+    """log e of what is left when the strongest control family is set aside: the mean of the other families' e-values.
+
+    Neighbours of one small carrier share addresses and nothing else; the search went after the strongest family, so
+    what the others say owes nothing to the search.
+    """
+    rest = np.concatenate([np.sort(control[1:])[:-1], content[1:]])
+    return float(np.logaddexp.reduce(rest) - np.log(len(rest))) if len(rest) else 0.0
 
 
 def member_log_p(null: Null, members: Ints) -> Floats:
@@ -87,7 +99,7 @@ def member_log_p(null: Null, members: Ints) -> Floats:
 
 
 def _against(null: Null, members: Ints, nodes: Ints) -> tuple[Floats, Floats]:
-    """log p and log e of `nodes` against the group `members`."""
+    """log p [nodes], and log e of all families and of each [nodes, 1 + families], against the group `members`."""
     shared = null.shared
     inside = np.zeros(shared.nodes, dtype=bool)
     inside[members] = True
@@ -127,8 +139,9 @@ def _omega(k: Floats, rate: Floats, volume: Floats) -> Floats:
 def _members(  # type: ignore[no-untyped-def]
     indptr, indices, view, volume, family, strata, nodes, inside, k, rate, group_volume, base, cross, thetas, cap, twice
 ):
-    V, H = len(group_volume), len(thetas)
-    log_p, log_e = np.zeros(len(nodes)), np.zeros(len(nodes))
+    V = len(group_volume)
+    F = family[-1] + 1 if V else 0
+    log_p, log_e = np.zeros(len(nodes)), np.zeros((len(nodes), 1 + F))
     score = np.zeros(V)
     for n in range(len(nodes)):
         i = nodes[n]
@@ -145,17 +158,18 @@ def _members(  # type: ignore[no-untyped-def]
                 score[v] += min(np.log(others / (rest * rate[a])), cap)
                 touched = True
         if touched:
-            log_p[n], log_e[n] = _bound(i, score, volume, family, strata, group_volume, base, cross, thetas)
+            log_p[n] = _bound(i, score, volume, family, strata, group_volume, base, cross, thetas, log_e[n])
     return log_p, log_e
 
 
 @nb.njit(cache=True)
-def _bound(i, score, volume, family, strata, group_volume, base, cross, thetas):  # type: ignore[no-untyped-def]
-    """Chernoff's log p, and log of (1 + mean over theta of exp(theta S - cost)) / 2; best view of each family."""
+def _bound(i, score, volume, family, strata, group_volume, base, cross, thetas, log_e):  # type: ignore[no-untyped-def]
+    """Chernoff's log p with the best view of each family; `log_e` gets log (1 + mean over theta of exp(...)) / 2."""
     V, H = len(score), len(thetas)
-    best, mean, penalty = 0.0, 0.0, 0.0
+    best = 0.0
+    log_e[:] = 0.0
     for h in range(H):
-        total, penalty, v = 0.0, 0.0, 0
+        total, v = 0.0, 0
         while v < V:
             least, n, f = np.inf, 0, family[v]
             while v < V and family[v] == f:
@@ -168,11 +182,15 @@ def _bound(i, score, volume, family, strata, group_volume, base, cross, thetas):
                     least = min(least, volume[i, v] * cost - thetas[h] * score[v])
                 v += 1
             if n > 0:
-                total += least
-                penalty += np.log(n)
-        best = min(best, total + penalty)
-        mean += np.exp(min(-total - penalty, 600.0)) / H
-    return best, np.log(0.5 + 0.5 * mean)
+                total += least + np.log(n)
+                log_e[1 + f] += np.exp(min(-least - np.log(n), 600.0)) / H
+            else:
+                log_e[1 + f] += 1.0 / H
+        best = min(best, total)
+        log_e[0] += np.exp(min(-total, 600.0)) / H
+    for f in range(len(log_e)):
+        log_e[f] = np.log(0.5 + 0.5 * log_e[f])
+    return best
 
 
 def compatible(application: Ints, members: Ints) -> np.ndarray:
@@ -182,7 +200,7 @@ def compatible(application: Ints, members: Ints) -> np.ndarray:
     return np.isin(application, codes[count >= max(2, 0.02 * len(members))])
 
 
-def refine(null: Null, application: Ints, start: Ints, order: Ints, fdr: float, weak: float) -> Group | None:
+def refine(null: Null, application: Ints, start: Ints, fdr: float, weak: float) -> Group | None:
     """Drop members that the others do not support and add those whom they do, until nothing changes."""
     members = start
     for _ in range(ROUNDS):
@@ -194,11 +212,20 @@ def refine(null: Null, application: Ints, start: Ints, order: Ints, fdr: float, 
         inside = np.zeros(len(log_p), dtype=bool)
         inside[members] = True
         # weaker evidence is enough for a node that was found with the group and does the same work
-        keep = proven | (inside & content & (log_p <= weak))
+        keep = proven | (inside & content & (log_p <= weak)) | _taken_over(application, proven)
         new = np.flatnonzero(keep)
         if len(new) < 2:
             return None
         if np.array_equal(new, members):
             break
         members = new
-    return Group(members, group_log_p(null, members, order), log_p[members], proven[members])
+    return Group(members, log_p[members], proven[members])
+
+
+def _taken_over(application: Ints, proven: np.ndarray) -> np.ndarray:
+    """Nodes of an application most of whose users are proven members: its few others are members, unproven."""
+    known = application >= 0
+    users = np.bincount(application[known])
+    mine = np.bincount(application[known & proven], minlength=len(users))
+    whole = (mine >= 5) & (mine >= TAKEN_OVER * users)
+    return known & whole[np.maximum(application, 0)] if len(whole) else known

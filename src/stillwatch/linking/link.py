@@ -17,7 +17,7 @@ from stillwatch.linking import candidates, content, groups, operators
 from stillwatch.linking.collapse import Nodes, collapse
 from stillwatch.linking.communities import components, leiden, strongest
 from stillwatch.linking.fdr import q_values
-from stillwatch.linking.matrix import Floats, Incidence, Ints, Traits, read
+from stillwatch.linking.matrix import Floats, Incidence, Ints, read
 from stillwatch.linking.null import Null, null
 from stillwatch.linking.pairs import Pairs, log_p, test_pairs
 from stillwatch.linking.shuffle import shuffled
@@ -27,14 +27,18 @@ from stillwatch.model import LINKS
 from stillwatch.settings import LinkingSettings
 
 LN2 = float(np.log(2.0))
+CALIBRATION = 5_000
+"""Nodes whose pairs are tested on the shuffled views, drawn by hash of their names."""
 WEAK_EDGES = 64
 """Weak links kept of each node for the group scan, the strongest."""
 CONTENT_LINKS = 8
 """Content links kept of each node in the table of links, the strongest."""
 CONTENT_NATS = 10.0
 """Most that content adds to the weight of a weak control link when groups are looked for."""
-LARGE = 30
-"""Connected components larger than this are taken apart by Leiden."""
+SMALL_GROUP = 3
+"""Least members of a group that the scan reports."""
+HOUSEHOLD = 5
+"""Most nodes that links alone make an operator of; more have to stand the group's test."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +78,14 @@ def link(
     with clock.of("read"):
         table = pq.read_table(traits) if isinstance(traits, Path) else traits
         nodes = collapse(everyone(table, profiles, accounts), accounts)
-        skip = frozenset(v.name for v in VIEWS.values() if v.kind == "context" and v.name != "country")
+        skip = frozenset(v.name for v in VIEWS.values() if v.kind == "context" and v.name not in ("country", "carrier"))
         held = read(table, nodes.ids, nodes.node_of, len(nodes), skip)
         if profiles is not None:
             held.matrices.update(content.cells(profiles, nodes, seed))
     with clock.of("null"):
         around = strata(held, _declared(accounts, nodes))
         control = null(held.incidence("control"), around, settings.scales)
-        source = null(held.incidence("content"), Strata.none(len(nodes)), settings.scales)
+        source = null(held.incidence("content"), around, settings.scales)
     orders = candidates.orders(nodes.names, settings.orders, seed)
     with clock.of("pairs"):
         pairs = test_pairs(control, candidates.neighbours(control, orders), settings.weak_log_p)
@@ -89,7 +93,9 @@ def link(
         texts = test_pairs(source, candidates.neighbours(source, orders), settings.weak_log_p)
         texts = texts.where(strongest(len(nodes), texts.a, texts.b, -texts.log_p, CONTENT_LINKS))
     with clock.of("groups"):
-        found = scan_groups(control, source, pairs, application(held), np.argsort(orders[0]), settings, seed)
+        of = application(held)
+        starts = starting_points(control, source, pairs, of, seed)
+        found = scan_groups(control, source, starts, of, np.argsort(orders[0]), settings)
     with clock.of("operators"):
         strong = significant(pairs, len(nodes), settings.fdr)
         members = assemble(len(nodes), strong, found, seed)
@@ -97,7 +103,10 @@ def link(
         false_links = calibrate(control, source, around, orders, settings, seed)
     count = {"accounts": len(nodes.ids), "nodes": len(nodes), "collapsed": int(nodes.sizes[nodes.sizes > 1].sum())}
     links = pa.concat_tables(
-        [_links(strong, control.shared, nodes, "control"), _links(significant(texts, len(nodes), settings.fdr), source.shared, nodes, "content")]
+        [
+            _links(strong, control.shared, nodes, "control"),
+            _links(significant(texts, len(nodes), settings.fdr), source.shared, nodes, "content"),
+        ]
     )
     return LinkResult(links, operators.table(nodes, members), false_links, count, clock.seconds)
 
@@ -123,28 +132,43 @@ def significant(pairs: Pairs, nodes: int, fdr: float) -> Pairs:
 
 
 def scan_groups(
-    control: Null, source: Null, pairs: Pairs, of: Ints, rank: Ints, settings: LinkingSettings, seed: int
+    control: Null, source: Null, starts: list[Ints], of: Ints, rank: Ints, settings: LinkingSettings
 ) -> list[groups.Group]:
-    """Groups that exist at the false-discovery rate, the most certain first; a node may be in several."""
+    """Groups that exist at the false-discovery rate and are corroborated, the most certain first; they may overlap."""
+    nodes = control.shared.nodes
+    found: list[groups.Group] = []
+    existence, support = [], []
+    covered = np.zeros(nodes, dtype=bool)
+    tested = 0
+    for start in starts:
+        if covered[start].mean() > 0.5:
+            continue
+        tested += 1
+        group = groups.refine(control, of, start, settings.fdr, settings.weak_log_p)
+        if group is None or len(group.members) < SMALL_GROUP:
+            continue
+        by_control = groups.family_log_e(control, group.members, rank)
+        log_p = groups.union_bound(len(group.members), nodes) - by_control[0]
+        if log_p > np.log(settings.fdr):
+            continue
+        by_content = groups.family_log_e(source, group.members, rank)
+        found.append(group)
+        existence.append(log_p)
+        support.append(-groups.corroboration(by_control, by_content))
+        covered[group.members] = True
+    good = q_values(np.array(existence), float(tested)) <= settings.fdr
+    good &= q_values(np.array(support), float(tested)) <= settings.fdr
+    order = np.lexsort(([int(group.members[0]) for group in found], existence))
+    return [found[k] for k in order if good[k]]
+
+
+def starting_points(control: Null, source: Null, pairs: Pairs, of: Ints, seed: int) -> list[Ints]:
+    """Where the group scan looks: the users of each application, and communities of weak links."""
     nodes = control.shared.nodes
     weight = -pairs.log_p + np.minimum(-log_p(source, pairs.a, pairs.b), CONTENT_NATS)
     keep = strongest(nodes, pairs.a, pairs.b, weight, WEAK_EDGES)
     community = leiden(nodes, pairs.a[keep], pairs.b[keep], weight[keep], 1.0, seed)
-    lists = [*_members(of), *_members(community)]
-    found: list[groups.Group] = []
-    covered = np.zeros(nodes, dtype=bool)
-    tested = 0
-    for start in lists:
-        if covered[start].mean() > 0.5:
-            continue
-        tested += 1
-        group = groups.refine(control, of, start, rank, settings.fdr, settings.weak_log_p)
-        if group is not None and group.log_p <= np.log(settings.fdr):
-            found.append(group)
-            covered[group.members] = True
-    log_ps = np.array([group.log_p for group in found])
-    good = q_values(log_ps, float(tested)) <= settings.fdr
-    return sorted((g for g, ok in zip(found, good, strict=True) if ok), key=lambda g: (g.log_p, int(g.members[0])))
+    return [*_members(of), *_members(community)]
 
 
 def _members(code: Ints) -> list[Ints]:
@@ -166,17 +190,16 @@ def assemble(nodes: int, strong: Pairs, found: list[groups.Group], seed: int) ->
         operator[mine] = nodes + int(group.members[0])
         evidence[mine], proven[mine] = group.member_log_p[better], group.proven[better]
         taken[mine] = True
-    free = ~taken[strong.a] & ~taken[strong.b]
-    left = strong.where(free)
+    left = strong.where(~taken[strong.a] & ~taken[strong.b])
     part = components(nodes, left.a, left.b)
-    size = np.bincount(part)
-    inside = size[part[left.a]] > LARGE
+    inside = np.bincount(part)[part[left.a]] > HOUSEHOLD
     split = leiden(nodes, left.a[inside], left.b[inside], -left.log_p[inside], 1.0, seed)
-    label = np.where(size[part] > LARGE, split + len(size), part)
+    large = np.bincount(part)[part] > HOUSEHOLD
+    label = np.where(large, split + nodes, part)
+    label = np.where(np.bincount(label)[label] > HOUSEHOLD, np.arange(nodes) + 3 * nodes, label)
     together = label[left.a] == label[left.b]
-    for end, other in ((left.a, left.b), (left.b, left.a)):
+    for end in (left.a, left.b):
         np.minimum.at(evidence, end[together], left.log_p[together])
-        del other
     rest = ~taken
     operator[rest] = label[rest] + 2 * nodes
     return operators.Membership(operator, evidence, proven)
@@ -185,12 +208,14 @@ def assemble(nodes: int, strong: Pairs, found: list[groups.Group], seed: int) ->
 def calibrate(
     control: Null, source: Null, around: Strata, orders: list[Ints], settings: LinkingSettings, seed: int
 ) -> dict[str, int]:
-    """False links on shuffled views, by kind."""
+    """False links on shuffled views, by kind and view, among the pairs of up to `CALIBRATION` nodes with all others."""
     out = {}
-    for kind, real, of in (("control", control, around), ("content", source, Strata.none(source.shared.nodes))):
-        fake = null(shuffled(real.shared, seed), of, settings.scales)
-        pairs = test_pairs(fake, candidates.neighbours(fake, orders), settings.weak_log_p)
-        links = significant(pairs, real.shared.nodes, settings.fdr)
+    for kind, real in (("control", control), ("content", source)):
+        n = real.shared.nodes
+        sample = orders[0][:CALIBRATION]
+        fake = null(shuffled(real.shared, seed), around, settings.scales)
+        pairs = test_pairs(fake, candidates.neighbours(fake, orders[:2]), settings.weak_log_p, sample)
+        links = pairs.where(q_values(pairs.log_p, len(sample) * (n - 1) / 2) <= settings.fdr)
         out[kind] = len(links)
         for v, view in enumerate(real.shared.views):
             out[view.name] = int(((links.views >> v) & 1).sum())
@@ -217,5 +242,3 @@ def _links(pairs: Pairs, shared: Incidence, nodes: Nodes, kind: str) -> pa.Table
         ],
         schema=LINKS,
     )
-
-

@@ -63,35 +63,30 @@ def null(shared: Incidence, of: Strata, scales: tuple[float, ...]) -> Null:
     w = weights(shared, scales)
     more = excess(shared, of)
     V, T, S, H = len(shared.views), len(scales), more.excess.shape[0], len(THETAS)
-    base, cross, both = np.zeros((V, T, H)), np.zeros((V, S, T, H)), np.zeros((V, S, S, T, H))
-    share = shared.share()
-    columns = more.excess.tocsc()
+    base, cross = np.zeros((V, T, H)), np.zeros((V, S, T, H))
+    both = np.zeros((V, S, S, T, H), dtype=np.float32)
+    share, columns = shared.share(), more.excess.tocsc()
     for v in range(V):
         a = np.flatnonzero(shared.view == v)
-        x = columns[:, a[0] : a[-1] + 1].tocsr()
-        some = np.unique(x.indices)
-        x = x[:, some]
-        for t in range(T):
-            degrees, place = np.unique(shared.degree[a], return_inverse=True)
-            first = np.zeros(len(degrees), np.int64)
-            first[place] = a
-            f = np.expm1(THETAS[:, None] * w[t, first][None, :])
-            squares = np.bincount(place, weights=share[a] ** 2, minlength=len(degrees))
-            base[v, t] = f @ squares
-            if not len(some):
-                continue
-            inner = f[:, place[some]]
-            cross[v, :, t] = x @ (inner * share[a][some]).T
-            for h in range(H):
-                both[v, :, :, t, h] = (x.multiply(inner[h][None, :]).tocsr() @ x.T).toarray()
+        # weights depend on the degree alone, so tokens of one degree are added up first: exact, and quick
+        degrees, first, place = np.unique(shared.degree[a], return_index=True, return_inverse=True)
+        f = np.expm1(THETAS[None, :, None] * w[:, None, a[first]]).reshape(T * H, len(degrees))
+        base[v] = (f @ np.bincount(place, weights=share[a] ** 2)).reshape(T, H)
+        x = columns[:, a[0] : a[-1] + 1].tocsc()
+        by_degree = sp.csr_matrix((share[a], (np.arange(len(a)), place)), shape=(len(a), len(degrees)))
+        cross[v] = ((x @ by_degree) @ f.T).reshape(S, T, H)
+        some = np.unique(place[np.diff(x.indptr) > 0])
+        if len(some):
+            squares = np.stack([_square(x[:, place == d]) for d in some])
+            both[v] = (f[:, some] @ squares.reshape(len(some), -1)).T.reshape(S, S, T, H)
     return Null(shared, w, more, base, cross, both)
+
+
+def _square(x: sp.csc_matrix) -> Floats:
+    """x x^T, dense, [S, S]."""
+    return np.asarray((x.tocsr() @ x.T).toarray(), dtype=np.float64)
 
 
 def large(shared: Incidence, w: Floats, least: int) -> Ints:
     """Tokens that more than `least` nodes hold and that still weigh something, [tokens]."""
     return np.flatnonzero((shared.degree > least) & (w.max(axis=0, initial=0.0) > 0))
-
-
-def relabelled(rows: sp.csr_matrix, order: Ints) -> sp.csc_matrix:
-    """Columns of `rows` with their nodes in the given order."""
-    return rows[order].tocsc()

@@ -14,6 +14,9 @@ from stillwatch.linking.null import THETAS, Null
 LEAST_SCORE = 1.5
 """Pairs whose shared tokens weigh less than this at every scale are not tested: they count as p = 1."""
 
+LEAST_RARITY = 7.5
+"""Sum of log(N / d) over small tokens below which a pair is no candidate: one token of a dozen nodes, or two larger."""
+
 
 @dataclass(frozen=True)
 class Pairs:
@@ -32,18 +35,19 @@ class Pairs:
         return Pairs(self.a[keep], self.b[keep], self.log_p[keep], self.views[keep])
 
 
-def test_pairs(null: Null, extra: tuple[Ints, Ints], weak: float) -> Pairs:
+def test_pairs(null: Null, extra: tuple[Ints, Ints], weak: float, first: Ints | None = None) -> Pairs:
     """All candidate pairs whose log p, before the penalties of `_penalty`, is at most `weak`.
 
-    Candidates are those in small tokens, and `extra` (indptr, j).
+    Candidates are those in small tokens, and `extra` (indptr, j); only pairs whose lesser node is in `first`, if given.
     """
     shared = null.shared
     columns = shared.rows.tocsc()
     found = _scan(
+        np.arange(shared.nodes) if first is None else first,
         shared.rows.indptr.astype(np.int64),
-        shared.rows.indices.astype(np.int64),
+        shared.rows.indices.astype(np.int32),
         columns.indptr.astype(np.int64),
-        columns.indices.astype(np.int64),
+        columns.indices.astype(np.int32),
         extra[0],
         extra[1],
         *_arrays(null),
@@ -55,13 +59,13 @@ def test_pairs(null: Null, extra: tuple[Ints, Ints], weak: float) -> Pairs:
 def log_p(null: Null, a: Ints, b: Ints) -> Floats:
     """log p of given pairs, tested or not, [pairs]."""
     rows = null.shared.rows
-    return _given(rows.indptr.astype(np.int64), rows.indices.astype(np.int64), a, b, *_arrays(null))
+    return _given(rows.indptr.astype(np.int64), rows.indices.astype(np.int32), a, b, *_arrays(null))
 
 
 def _arrays(null: Null) -> tuple[np.ndarray, ...]:
     shared = null.shared
     return (
-        shared.view,
+        shared.view.astype(np.int32),
         shared.degree,
         np.ascontiguousarray(null.weights.T),
         shared.volume,
@@ -75,43 +79,70 @@ def _arrays(null: Null) -> tuple[np.ndarray, ...]:
 
 
 @nb.njit(cache=True)
-def _evaluate(i, j, scores, volume, family, member, base, cross, both, thetas):  # type: ignore[no-untyped-def]
+def _evaluate(i, j, scores, volume, family, member, base, cross, both, thetas, room):  # type: ignore[no-untyped-def]
     """Chernoff bound of a pair whose scores are [V, T]: correlated views take the least times their number."""
     V, T = scores.shape
-    best = 0.0
+    H = len(thetas)
     for t in range(T):
-        for h in range(len(thetas)):
-            total = 0.0
-            v = 0
-            while v < V:
-                least, n, f = np.inf, 0, family[v]
-                while v < V and family[v] == f:
-                    dd = volume[i, v] * volume[j, v]
-                    if dd > 0:
-                        n += 1
-                        k = base[v, t, h]
-                        for x in range(2):
-                            s = member[i, x]
-                            u = member[j, x]
-                            if s > 0:
-                                k += cross[v, s, t, h]
-                                if member[j, 0] > 0:
-                                    k += both[v, s, member[j, 0], t, h]
-                                if member[j, 1] > 0:
-                                    k += both[v, s, member[j, 1], t, h]
-                            if u > 0:
-                                k += cross[v, u, t, h]
-                        least = min(least, dd * k - thetas[h] * scores[v, t])
-                    v += 1
-                if n > 0:
-                    total += least
-            best = min(best, total)
-    return min(0.0, best + _penalty(i, j, volume, family, T))
+        for h in range(H):
+            room[1, t, h] = 0.0
+    v = 0
+    while v < V:
+        n, f = 0, family[v]
+        for t in range(T):
+            for h in range(H):
+                room[2, t, h] = np.inf
+        while v < V and family[v] == f:
+            dd = volume[i, v] * volume[j, v]
+            if dd > 0:
+                n += 1
+                _table(i, j, v, member, base, cross, both, room)
+                for t in range(T):
+                    for h in range(H):
+                        room[2, t, h] = min(room[2, t, h], dd * room[0, t, h] - thetas[h] * scores[v, t])
+            v += 1
+        if n > 0:
+            for t in range(T):
+                for h in range(H):
+                    room[1, t, h] += room[2, t, h]
+    least = 0.0
+    for t in range(T):
+        for h in range(H):
+            least = min(least, room[1, t, h])
+    return min(0.0, least + _penalty(i, j, volume, family, T))
 
 
 @nb.njit(cache=True)
-def _at_most(i, j, scores, volume, family, base, thetas):  # type: ignore[no-untyped-def]
-    """An upper bound on -log p before penalties: each view at its own best theta, strata left out."""
+def _table(i, j, v, member, base, cross, both, room):  # type: ignore[no-untyped-def]
+    """K(theta) of two nodes in one view, [T, H], into `room[0]`."""
+    T, H = base.shape[1], base.shape[2]
+    for t in range(T):
+        for h in range(H):
+            room[0, t, h] = base[v, t, h]
+    for x in range(2):
+        s, u = member[i, x], member[j, x]
+        if u > 0:
+            for t in range(T):
+                for h in range(H):
+                    room[0, t, h] += cross[v, u, t, h]
+        if s > 0:
+            for t in range(T):
+                for h in range(H):
+                    room[0, t, h] += cross[v, s, t, h]
+            for y in range(2):
+                u = member[j, y]
+                if u > 0:
+                    for t in range(T):
+                        for h in range(H):
+                            room[0, t, h] += both[v, s, u, t, h]
+
+
+@nb.njit(cache=True)
+def _at_most(i, j, scores, volume, family, member, base, cross, both, thetas, room, full):  # type: ignore[no-untyped-def]
+    """An upper bound on -log p before penalties: each view that says something, at its own best scale and theta.
+
+    Without `full` the strata are left out, which is quicker and bounds from further above.
+    """
     V, T = scores.shape
     total, v = 0.0, 0
     while v < V:
@@ -119,10 +150,13 @@ def _at_most(i, j, scores, volume, family, base, thetas):  # type: ignore[no-unt
         while v < V and family[v] == f:
             if scores[v, 0] > 0:
                 dd = volume[i, v] * volume[j, v]
+                if full:
+                    _table(i, j, v, member, base, cross, both, room)
                 for t in range(T):
                     if scores[v, t] > 0:
                         for h in range(len(thetas)):
-                            most = max(most, thetas[h] * scores[v, t] - dd * base[v, t, h])
+                            k = room[0, t, h] if full else base[v, t, h]
+                            most = max(most, thetas[h] * scores[v, t] - dd * k)
             v += 1
         total += most
     return total
@@ -145,7 +179,9 @@ def _penalty(i, j, volume, family, scales):  # type: ignore[no-untyped-def]
 @nb.njit(cache=True)
 def _score(row, indptr, indices, stamp, i, view, w, scores):  # type: ignore[no-untyped-def]
     """Add up w over tokens of `row` that are stamped with i; returns the widest scale's sum and the views."""
-    scores[:] = 0.0
+    for v in range(scores.shape[0]):
+        for t in range(scores.shape[1]):
+            scores[v, t] = 0.0
     mask = 0
     total = 0.0
     for x in range(indptr[row], indptr[row + 1]):
@@ -162,41 +198,75 @@ def _score(row, indptr, indices, stamp, i, view, w, scores):  # type: ignore[no-
 @nb.njit(cache=True)
 def _given(indptr, indices, a, b, view, degree, w, volume, family, member, base, cross, both, thetas):  # type: ignore[no-untyped-def]
     out = np.zeros(len(a))
-    stamp = np.full(len(view), -1, np.int64)
+    stamp = np.full(len(view), -1, np.int32)
     scores = np.zeros((base.shape[0], base.shape[1]))
+    room = np.empty((3, base.shape[1], len(thetas)))
     for n in range(len(a)):
         for x in range(indptr[a[n]], indptr[a[n] + 1]):
             stamp[indices[x]] = n
         _score(b[n], indptr, indices, stamp, n, view, w, scores)
-        out[n] = _evaluate(a[n], b[n], scores, volume, family, member, base, cross, both, thetas)
+        out[n] = _evaluate(a[n], b[n], scores, volume, family, member, base, cross, both, thetas, room)
     return out
 
 
 @nb.njit(cache=True)
 def _scan(  # type: ignore[no-untyped-def]
-    indptr, indices, cptr, cindices, eptr, eindices, view, degree, w, volume, family, member, base, cross, both, thetas, weak
+    nodes,
+    indptr,
+    indices,
+    cptr,
+    cindices,
+    eptr,
+    eindices,
+    view,
+    degree,
+    w,
+    volume,
+    family,
+    member,
+    base,
+    cross,
+    both,
+    thetas,
+    weak,
 ):
     N = len(indptr) - 1
     size = 1 << 16
     out_a, out_b = np.empty(size, np.int64), np.empty(size, np.int64)
     out_p, out_m = np.empty(size, np.float64), np.empty(size, np.int64)
     count = 0
-    stamp = np.full(len(view), -1, np.int64)
+    stamp = np.full(len(view), -1, np.int32)
     seen = np.full(N, -1, np.int64)
     todo = np.empty(N, np.int64)
     scores = np.zeros((base.shape[0], base.shape[1]))
-    for i in range(N):
+    rarity = np.zeros(N)
+    room = np.empty((3, scores.shape[1], len(thetas)))
+    for i in nodes:
         n = 0
         for x in range(indptr[i], indptr[i + 1]):
             a = indices[x]
             stamp[a] = i
             if degree[a] <= SMALL and w[a, 0] > 0:
-                for y in range(cptr[a], cptr[a + 1]):
+                rare = np.log(N / degree[a])
+                # rows are sorted, so are columns: those above i stand at the end
+                for y in range(cptr[a + 1] - 1, cptr[a] - 1, -1):
                     j = cindices[y]
-                    if j > i and seen[j] != i:
+                    if j <= i:
+                        break
+                    if seen[j] != i:
                         seen[j] = i
+                        rarity[j] = 0.0
                         todo[n] = j
                         n += 1
+                    rarity[j] += rare
+        kept = 0
+        for k in range(n):
+            if rarity[todo[k]] >= LEAST_RARITY:
+                todo[kept] = todo[k]
+                kept += 1
+            else:
+                seen[todo[k]] = -1
+        n = kept
         for y in range(eptr[i], eptr[i + 1]):
             j = eindices[y]
             if seen[j] != i:
@@ -208,9 +278,11 @@ def _scan(  # type: ignore[no-untyped-def]
             total, mask = _score(j, indptr, indices, stamp, i, view, w, scores)
             if total < LEAST_SCORE:
                 continue
-            if _at_most(i, j, scores, volume, family, base, thetas) < -weak:
+            if _at_most(i, j, scores, volume, family, member, base, cross, both, thetas, room, False) < -weak:
                 continue
-            p = _evaluate(i, j, scores, volume, family, member, base, cross, both, thetas)
+            if _at_most(i, j, scores, volume, family, member, base, cross, both, thetas, room, True) < -weak:
+                continue
+            p = _evaluate(i, j, scores, volume, family, member, base, cross, both, thetas, room)
             if p >= 0 or p > weak + _penalty(i, j, volume, family, scores.shape[1]):
                 continue
             if count == size:

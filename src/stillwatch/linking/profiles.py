@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from stillwatch.ingest.text.profile import accumulate
 
+from stillwatch.ingest.text.profile import accumulate
 from stillwatch.model import PROFILE, PROFILES
 
 ROWS = 65_536

@@ -45,5 +45,3 @@ def _view(row: np.ndarray, col: np.ndarray, width: int, rng: np.random.Generator
             col[x], col[y] = col[y], col[x]
     key = np.unique(row * width + col)
     return key // width, key % width
-
-

@@ -1,7 +1,7 @@
 """Strata: what accounts share because of where they are and which application they use.
 
-The null of `null.py` lets a token be as popular as it is in the log, in the account's country or among the users of
-its application, whichever is most. So neighbours and users of one product are not taken for one hand.
+The null of `null.py` lets a token be as popular as it is in the log, in the account's carrier (country, if that is
+small) or among the users of its application, whichever is most. So neighbours and users of one product are not taken for one hand.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import scipy.sparse as sp
 
 from stillwatch.linking.matrix import Incidence, Ints, Traits
 
-LEAST = 50
-"""Smaller strata say too little about popularity: their accounts take the log's."""
-MOST = 60
+LEAST, LEAST_CARRIER = 50, 20
+"""Smaller countries and applications, and carriers, say too little about popularity: the next wider one counts."""
+MOST, MOST_CARRIERS = 40, 80
 """Strata kept of each kind, the largest."""
 DOMINANT = 0.5
 """Share of an account's events that its application's text must have."""
-BROAD = 0.25
+BROAD = 0.5
 """Share of an application's users that hold a token which the application explains although it is not its own kind."""
 PRIOR = 10.0
 """Ones of the log's own popularity that are mixed into a stratum's."""
@@ -28,16 +28,22 @@ PRIOR = 10.0
 
 @dataclass(frozen=True)
 class Strata:
-    """Country and application of each node; 0 where unknown or small."""
+    """Country, carrier and application of each node; 0 where unknown or small."""
 
     country: Ints
+    carrier: Ints
     application: Ints
     """[N]; numbered from 1."""
+
+    @property
+    def region(self) -> Ints:
+        """Carrier, else country, [N]: countries are numbered before carriers."""
+        return np.where(self.carrier > 0, self.carrier + self.country.max(initial=0), self.country)
 
     @classmethod
     def none(cls, nodes: int) -> Strata:
         """Nobody's country or application is known."""
-        return cls(np.zeros(nodes, np.int64), np.zeros(nodes, np.int64))
+        return cls(*(np.zeros(nodes, np.int64) for _ in range(3)))
 
 
 def strata(traits: Traits, declared: Ints | None) -> Strata:
@@ -48,7 +54,14 @@ def strata(traits: Traits, declared: Ints | None) -> Strata:
     if declared is not None:
         offset = country.max(initial=-1) + 1
         country = np.where((country < 0) & (declared >= 0), declared + offset, country)
-    return Strata(_largest(country), _largest(application(traits)))
+    carrier = np.full(traits.nodes, -1, dtype=np.int64)
+    if "carrier" in traits.matrices:
+        carrier = _dominant(traits.matrices["carrier"], DOMINANT)
+    return Strata(
+        _largest(country, LEAST, MOST),
+        _largest(carrier, LEAST_CARRIER, MOST_CARRIERS),
+        _largest(application(traits), LEAST, MOST),
+    )
 
 
 def application(traits: Traits) -> Ints:
@@ -82,21 +95,21 @@ def _dominant(matrix: sp.csr_matrix, share: float) -> Ints:
     return np.where((total > 0) & (top >= share * total), best, -1)
 
 
-def _largest(codes: Ints) -> Ints:
-    """Renumber the `MOST` largest codes from 1, the others become 0."""
+def _largest(codes: Ints, least: int, most: int) -> Ints:
+    """Renumber the `most` largest codes from 1; the others, and those of fewer than `least` nodes, become 0."""
     known, inverse, count = np.unique(codes, return_inverse=True, return_counts=True)
     count = np.where(known < 0, 0, count)
     first = np.full(len(known), len(codes))
     np.minimum.at(first, inverse, np.arange(len(codes)))
-    order = np.lexsort((first, -count))[:MOST]
+    order = np.lexsort((first, -count))[:most]
     number = np.zeros(len(known), dtype=np.int64)
-    number[order] = np.where(count[order] >= LEAST, np.arange(1, len(order) + 1), 0)
+    number[order] = np.where(count[order] >= least, np.arange(1, len(order) + 1), 0)
     return number[inverse.ravel()]
 
 
 @dataclass(frozen=True)
 class Excess:
-    """Popularity beyond the log's own: r_a(i) = d_a / E + excess[country of i] + excess[application of i]."""
+    """Popularity beyond the log's own: r_a(i) = d_a / E + excess[region of i] + excess[application of i]."""
 
     member: Ints
     """Rows of `excess` of each node, [N, 2]; row 0 is empty."""
@@ -106,14 +119,16 @@ class Excess:
 
 def excess(shared: Incidence, of: Strata) -> Excess:
     """How much more popular each token is in each stratum, where the view says that the stratum explains it."""
-    countries = int(of.country.max(initial=0))
-    applications = np.where(of.application > 0, of.application + countries, 0)
-    size = 1 + countries + int(of.application.max(initial=0))
-    parts = []
-    for codes, kind in ((of.country, "region"), (applications, "application")):
+    countries, carriers = int(of.country.max(initial=0)), int(of.carrier.max(initial=0))
+    applications = np.where(of.application > 0, of.application + countries + carriers, 0)
+    size = 1 + countries + carriers + int(of.application.max(initial=0))
+    # the country's popularity is that of all its accounts, whether or not their carrier is large
+    places = ((of.country, "region"), (np.where(of.carrier > 0, of.carrier + countries, 0), "region"))
+    more = sp.csr_matrix((size, shared.rows.shape[1]))
+    for codes, kind in (*places, (applications, "application")):
         flag = np.array([getattr(view, kind) or (kind == "application" and view.broad) for view in shared.views])
-        parts.append(_more(shared, codes, size, flag, only_broad=kind == "application"))
-    return Excess(np.stack([of.country, applications], axis=1), (parts[0] + parts[1]).tocsr())
+        more = more + _more(shared, codes, size, flag, only_broad=kind == "application")
+    return Excess(np.stack([of.region, applications], axis=1), more.tocsr())
 
 
 def _more(shared: Incidence, codes: Ints, size: int, flag: np.ndarray, *, only_broad: bool) -> sp.csr_matrix:

@@ -58,7 +58,7 @@ TOKENS: Mapping[str, Expression] = {
     "address_prefix": lambda t: _text(t.address_prefix),
     "client": lambda t: ibis.ifelse(
         t.user_agent.notnull() | t.ja4.notnull(),
-        _known(t.user_agent) + "|" + _known(t.ja4) + "|" + _known(t.asn),
+        _known(t.user_agent) + "|" + _known(t.ja4),
         ibis.null("string"),
     ),
     "conversation": lambda t: _text(t.conversation_id),
@@ -72,19 +72,18 @@ TOKENS: Mapping[str, Expression] = {
     "item_sample": lambda t: ibis.ifelse(
         t.item % SAMPLE == 0, _known(t.lead_skeleton) + ":" + _text(t.item), ibis.null("string")
     ),
-    "active_hour": lambda t: ibis.ifelse(
-        t.turns.fill_null(1) <= 1, _text(_bucket(t, 3600)), ibis.null("string")
-    ),
+    "active_hour": lambda t: ibis.ifelse(t.turns.fill_null(1) <= 1, _text(_bucket(t, 3600)), ibis.null("string")),
     "model_day": lambda t: _join(t.model, t.time.date()),
+    "carrier": lambda t: _text(t.asn),
     "country": lambda t: _text(t.country),
 }
 """View -> token of an event; null where the event has none. Every engine must give the same strings."""
 
 
 def from_sketches(sketches: ir.Table) -> ir.Table:
-    """Traits of a sketches table (model.SKETCHES), unread until run; columns as in model.TRAITS."""
+    """Traits of a sketches table (model.SKETCHES), unread until run: model.TRAITS by view, token and account."""
     parts = [_view(sketches, name, token) for name, token in TOKENS.items()]
-    return ibis.union(*parts, distinct=False)
+    return ibis.union(*parts, distinct=False).order_by(["view", "token", "account_id"])
 
 
 def _view(sketches: ir.Table, name: str, token: Expression) -> ir.Table:
@@ -111,16 +110,16 @@ def from_accounts(accounts: pa.Table) -> pa.Table:
     }
     ids = accounts["account_id"].combine_chunks().cast(pa.string())
     parts = [_shared(ids, name, tokens) for name, tokens in columns.items() if tokens is not None]
-    return pa.concat_tables([TRAITS.empty_table(), *parts])
+    whole = pa.concat_tables([TRAITS.empty_table(), *parts])
+    return whole.sort_by([("view", "ascending"), ("token", "ascending"), ("account_id", "ascending")])
 
 
 def combine(traits: pa.Table, accounts: pa.Table | None) -> pa.Table:
-    """Traits of the events and of the accounts table, sorted by view, token and account."""
+    """Traits of the events, then those of the accounts table."""
     parts = [traits.select(TRAITS.names).cast(TRAITS)]
     if accounts is not None:
         parts.append(from_accounts(accounts))
-    whole = pa.concat_tables(parts)
-    return whole.sort_by([("view", "ascending"), ("token", "ascending"), ("account_id", "ascending")])
+    return pa.concat_tables(parts)
 
 
 def _column(accounts: pa.Table, name: str) -> pa.Array | None:

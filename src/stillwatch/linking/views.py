@@ -4,7 +4,7 @@
 |---|---|
 | kind | `control`: one hand. `content`: one source of text (an application, a course, a benchmark, a harvester); honest users of one product share it. `context`: never links; signals and the null read it. |
 | family | views of one family tell one fact: the best of them counts. Different families add. |
-| region | its tokens are local: the null takes a token's popularity in the account's country where that is higher. |
+| region | its tokens are local: the null takes a token's popularity in the account's carrier or country where that is higher. |
 | application | the application explains it: the null takes the popularity among users of the same application where that is higher. |
 | broad | the application explains only tokens that at least a quarter of its users hold (a gateway's own address). |
 | single | keep tokens that only one account holds: signals need them. Elsewhere they are dropped, they cannot link. |
@@ -47,7 +47,14 @@ VIEWS: dict[str, View] = {
         View("address", "control", "network", "exact address", region=True, broad=True),
         View("address_day", "control", "network", "exact address on one day", region=True, broad=True),
         View("address_prefix", "control", "network", "address prefix", region=True, broad=True),
-        View("client", "control", "client", "user agent, TLS stack and network", region=True, application=True),
+        View(
+            "client",
+            "control",
+            "client",
+            "user agent and TLS stack; the network would only say again what addresses say",
+            region=True,
+            application=True,
+        ),
         View("email_domain", "control", "mail", "mail domain", region=True),
         View("registration", "control", "registration", "path, country, mail domain and hour of sign-up", region=True),
         View("signup_burst", "control", "registration", "ten minutes of sign-up", region=True),
@@ -55,19 +62,20 @@ VIEWS: dict[str, View] = {
         View("skeleton_10min", "control", "coordination", "template in ten minutes", region=True, application=True),
         View("item_hour", "control", "coordination", "exact prompt in one hour", region=True, application=True),
         # one source of text
-        View("system_skeleton", "content", "system", "system instructions, masked", single=True),
-        View("tools", "content", "system", "tools offered"),
-        View("lead_skeleton", "content", "text", "first words of the prompt, masked", single=True),
-        View("frame", "content", "text", "first and last words together"),
-        View("skeleton", "content", "text", "whole prompt, masked"),
-        View("near_duplicate", "content", "text", "a MinHash band"),
-        View("item", "content", "text", "exact prompt"),
-        View("parameters", "content", "parameters", "max_tokens, temperature and top_p"),
-        View("profile", "content", "profile", "cell of the kernel mean embedding"),
+        View("system_skeleton", "content", "system", "system instructions, masked", region=True, single=True),
+        View("tools", "content", "system", "tools offered", region=True),
+        View("lead_skeleton", "content", "text", "first words of the prompt, masked", region=True, single=True),
+        View("frame", "content", "text", "first and last words together", region=True),
+        View("skeleton", "content", "text", "whole prompt, masked", region=True),
+        View("near_duplicate", "content", "text", "a MinHash band", region=True),
+        View("item", "content", "text", "exact prompt", region=True),
+        View("parameters", "content", "parameters", "max_tokens, temperature and top_p", region=True),
+        View("profile", "content", "profile", "cell of the kernel mean embedding", region=True),
         # context
         View("item_sample", "context", "", "lead skeleton and item, one item in four", single=True),
         View("active_hour", "context", "", "epoch hour; n = conversations started", single=True),
         View("model_day", "context", "", "model and day", single=True),
+        View("carrier", "context", "", "autonomous system of the address; n = events", single=True),
         View("country", "context", "", "country of the address; n = events", single=True),
     )
 }

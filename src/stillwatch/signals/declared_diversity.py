@@ -7,29 +7,28 @@ contradiction that disclosure would have avoided.
 from __future__ import annotations
 
 import numpy as np
-import scipy.sparse as sp
 
 from stillwatch.model import Dimension
-from stillwatch.population import Floats, Groups, Population, ratio
+from stillwatch.population import Floats, Groups, Ints, Population, ratio
 from stillwatch.signals.base import Signal
 
 DECLARED = ("org_id", "payment_id", "email_domain", "country", "phone_id")
 
 
 class DeclaredDiversity(Signal):
-    """Diversity of what is declared times the unity that links show."""
+    """Diversity of what is declared times the unity that linking proves."""
 
     name = "declared_diversity"
     dimension = Dimension.TRANSPARENCY
     fact = "declared"
     question = "Do many declared customers turn out to be one?"
-    statistic = "mean over declared columns of (distinct - 1) / (members - 1), times the share of members linked inside"
+    statistic = "mean over declared columns of (distinct - 1) / (members - 1), times the share proven to be in one hand"
     null = "matched groups"
     min_accounts = 2
 
     def measure(self, population: Population, groups: Groups) -> Floats:
-        """In [0, 1]; NaN where nothing was declared or no links were computed."""
-        if population.links is None or population.accounts is None:
+        """In [0, 1]; NaN where nothing was declared or nothing was linked."""
+        if population.hand is None or population.accounts is None:
             return np.full(len(groups), np.nan)
         parts = []
         for name in DECLARED:
@@ -37,15 +36,17 @@ class DeclaredDiversity(Signal):
             parts.append(np.where(known >= 2, ratio(np.maximum(distinct - 1, 0), known - 1), np.nan))
         known_parts = np.isfinite(parts)
         diversity = ratio(np.nansum(parts, axis=0), known_parts.sum(axis=0).astype(np.float64))
-        return diversity * unity(population.links, groups)
+        return diversity * unity(population.hand, groups)
 
 
-def unity(links: sp.csr_matrix, groups: Groups) -> Floats:
-    """Share of members with a control link to another member, [G]; `links` is N x N."""
-    linked = (groups.members @ links.sign()).tocsr()
-    inside = linked.multiply(groups.members).tocsr()
-    inside.eliminate_zeros()
-    return ratio(np.diff(inside.indptr).astype(np.float64), groups.sizes)
+def unity(hand: Ints, groups: Groups) -> Floats:
+    """Members beyond the first that are in the group's largest proven hand, over all members beyond the first, [G]."""
+    operators = hand[groups.members.indices]
+    known = operators >= 0
+    pairs, held = np.unique(np.stack([groups.group_of[known], operators[known]]), axis=1, return_counts=True)
+    largest = np.ones(len(groups))
+    np.maximum.at(largest, pairs[0], held)
+    return ratio(largest - 1, groups.sizes - 1)
 
 
 SIGNAL = DeclaredDiversity()

@@ -1,0 +1,1 @@
+"""Text of our own making: a grammar, word lists, and a fast renderer."""

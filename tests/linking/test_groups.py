@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stillwatch.linking import groups
+from stillwatch.linking.shuffle import shuffled
+from tests.linking import naive
+from tests.linking.small import shared_tokens, small_null
+
+
+@pytest.mark.parametrize("strata", [False, True])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_members_agree_with_the_definition(seed: int, strata: bool) -> None:
+    null = small_null(14, seed, strata=strata)
+    members = np.array([1, 4, 5, 9], dtype=np.int64)
+    fast = groups.member_log_p(null, members)
+    slow = [naive.member_log_p(null.shared, null.more, members.tolist(), i) for i in range(14)]
+    np.testing.assert_allclose(fast, slow, rtol=1e-9, atol=1e-9)
+
+
+def test_the_evidence_for_random_groups_is_an_e_value() -> None:
+    # under the null E[e] <= 1: by Markov's inequality at most one group in twenty reaches e = 20
+    null = small_null(80, 3, strata=False)
+    rng = np.random.default_rng(0)
+    reached = 0
+    for k in range(200):
+        members = rng.choice(80, 8, replace=False).astype(np.int64)
+        e = groups.family_log_e(null, np.sort(members), np.random.default_rng(k).permutation(80))
+        reached += e[0] > np.log(20)
+    assert reached <= 10 + 3 * np.sqrt(10)
+
+
+def test_a_shuffle_keeps_every_degree() -> None:
+    shared = shared_tokens(200, 7)
+    fake = shuffled(shared, 1)
+    np.testing.assert_array_equal(np.diff(fake.rows.indptr), np.diff(shared.rows.indptr))
+    np.testing.assert_array_equal(np.bincount(fake.rows.indices), shared.degree)
+    assert (fake.rows != shared.rows).nnz > 0
+
+
+def test_corroboration_sets_the_strongest_control_family_aside() -> None:
+    neighbours = groups.corroboration(np.array([500.0, 500.0, -1.0]), np.array([0.0, -2.0]))
+    ring = groups.corroboration(np.array([500.0, 500.0, 30.0]), np.array([0.0, -2.0]))
+    assert neighbours < 0 < 25 < ring

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from stillwatch.linking.link import LinkResult, link
+from stillwatch.model import ACCOUNTS, LINKS, OPERATORS, TRAITS
+from tests.linking.traitworld import TraitWorld, classroom, honest, ring, score, standard
+
+
+@cache
+def scanned() -> tuple[TraitWorld, LinkResult]:
+    world = standard(4000, (240, 60, 12), seed=3)
+    traits, accounts = world.tables()
+    return world, link(traits, None, accounts)
+
+
+def groups_of(operators: pa.Table) -> set[frozenset[str]]:
+    out: dict[str, set[str]] = {}
+    for account, operator in zip(
+        operators["account_id"].to_pylist(), operators["operator_id"].to_pylist(), strict=True
+    ):
+        out.setdefault(operator, set()).add(account)
+    return {frozenset(members) for members in out.values()}
+
+
+def test_rings_are_found_apart_and_strangers_stay_out() -> None:
+    world, result = scanned()
+    found = score(result.operators, world.operators())
+    for label in ("ring0", "ring1", "ring2"):
+        recall, size = found[label]  # type: ignore[misc]
+        members = sum(t == label for t in world.truth)
+        assert recall >= 0.95, (label, found)
+        assert size <= 1.02 * members
+    assert found["wrong"] <= 4000 / 2000
+
+
+def test_tables_keep_the_contract() -> None:
+    world, result = scanned()
+    assert result.operators.schema.names == OPERATORS.names
+    assert result.links.schema.names == LINKS.names
+    assert sorted(result.operators["account_id"].to_pylist()) == sorted(world.operators())
+    a, b = result.links["account_a"].to_pylist(), result.links["account_b"].to_pylist()
+    assert all(x < y for x, y in zip(a, b, strict=True))
+    assert set(result.links["kind"].to_pylist()) <= {"control", "content"}
+    assert max(result.links["q"].to_pylist()) <= 0.01
+
+
+def test_no_links_where_holders_were_drawn_anew() -> None:
+    _, result = scanned()
+    # q = .01: a discovery among nothing but null pairs is itself a rare event
+    assert result.false_links["control"] <= 2
+    assert result.false_links["content"] <= 2
+
+
+def test_users_of_one_application_are_not_one_operator() -> None:
+    world = TraitWorld(np.random.default_rng(8))
+    honest(world, 3000, 0)
+    traits, accounts = world.tables()
+    found = score(link(traits, None, accounts).operators, world.operators())
+    assert found["wrong"] == 0
+
+
+def test_rows_may_come_in_any_order_and_in_pieces() -> None:
+    world = TraitWorld(np.random.default_rng(5))
+    honest(world, 600, 0)
+    classroom(world, 40, 600)
+    ring(world, "ring", 40, 640)
+    traits, accounts = world.tables()
+    once = link(traits, None, accounts)
+    order = pa.array(np.random.default_rng(1).permutation(len(traits)))
+    pieces = pa.concat_tables([traits.take(order), traits.slice(0, 500)])
+    again = link(pieces, None, accounts.take(pa.array(np.random.default_rng(2).permutation(len(accounts)))))
+    assert again.operators.equals(once.operators)
+    assert again.links.equals(once.links)
+
+
+def test_other_ids_give_the_same_ring() -> None:
+    world = TraitWorld(np.random.default_rng(6))
+    honest(world, 1500, 0)
+    ring(world, "ring", 60, 1500)
+    traits, accounts = world.tables()
+    rename = {name: f"z{hash((name, 1)) & 0xFFFFFFFFFFFF:012x}" for name in world.operators()}
+    other = [
+        table.set_column(0, "account_id", pa.array([rename[x] for x in table["account_id"].to_pylist()]))
+        for table in (traits, accounts)
+    ]
+    truth = world.operators()
+    ours = {a for a, t in truth.items() if t == "ring"}
+    first = max(groups_of(link(traits, None, accounts).operators), key=lambda g: len(g & ours))
+    second = max(groups_of(link(other[0], None, other[1]).operators), key=lambda g: len(g & {rename[a] for a in ours}))
+    assert {rename[a] for a in first} == second
+    assert len(first & ours) >= 0.95 * len(ours)
+
+
+def test_known_organisations_collapse_and_unverified_ones_do_not() -> None:
+    ids = [f"a{k}" for k in range(8)]
+    accounts = pa.table(
+        {
+            "account_id": ids,
+            "org_id": ["known"] * 3 + ["claimed"] * 2 + ["big"] * 2 + [None],
+            "verified": [True, False, None, False, None, None, None, True],
+            "path": ["self_serve"] * 5 + ["enterprise", "self_serve", "self_serve"],
+        }
+    )
+    result = link(TRAITS.empty_table(), None, accounts)
+    assert groups_of(result.operators) == {
+        frozenset(ids[:3]), frozenset(ids[5:7]), *(frozenset([x]) for x in (ids[3], ids[4], ids[7]))
+    }  # fmt: skip
+    assert result.nodes == {"accounts": 8, "nodes": 5, "collapsed": 5}
+
+
+@pytest.mark.parametrize("accounts", [None, ACCOUNTS.empty_table()])
+def test_an_empty_log_has_no_operators(accounts: pa.Table | None) -> None:
+    result = link(TRAITS.empty_table(), None, accounts)
+    assert len(result.operators) == len(result.links) == 0
+
+
+def test_a_lone_account_is_an_operator_of_one() -> None:
+    traits = pa.table([["one"], ["address"], ["x"], [3]], schema=TRAITS)
+    assert result_row(link(traits)) == ("one", 0.0, True)
+
+
+def result_row(result: LinkResult) -> tuple[str, float, bool]:
+    row = result.operators.to_pylist()[0]
+    assert row["operator_id"].startswith("op_")
+    assert len(row["operator_id"]) == 15
+    return row["account_id"], row["membership_bits"], row["proven"]
+
+
+def test_a_view_nobody_named_is_control_evidence() -> None:
+    rng = np.random.default_rng(0)
+    account = np.repeat(np.arange(2000), 3)
+    token = rng.integers(0, 1500, 6000)
+    pair = np.array([10, 20])
+    account = np.concatenate([account, np.repeat(pair, 6)])
+    token = np.concatenate([token, np.tile(np.arange(5000, 5006), 2)])
+    traits = pa.table(
+        [[f"a{x:05d}" for x in account], ["badge"] * len(account), [str(x) for x in token], [1] * len(account)],
+        schema=TRAITS,
+    )
+    result = link(traits)
+    assert [(r["account_a"], r["account_b"], r["kind"], r["views"]) for r in result.links.to_pylist()] == [
+        ("a00010", "a00020", "control", "badge")
+    ]
+    assert frozenset(["a00010", "a00020"]) in groups_of(result.operators)
