@@ -59,7 +59,7 @@ def q_values(log_p: list[float], tests: float) -> list[float]:
     out = []
     for x in p:
         levels = [tests * y / sum(z <= y for z in p) for y in p if y >= x]
-        out.append(min(1.0, min(levels)))
+        out.append(min(1.0, *levels))
     return out
 
 

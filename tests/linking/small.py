@@ -21,6 +21,10 @@ def shared_tokens(nodes: int, seed: int, names: tuple[str, ...] = ("address", "a
         popularity = rng.beta(0.4, 4, 30)
         activity = rng.beta(2, 2, nodes) * 2
         held = rng.random((nodes, 30)) < np.minimum(popularity[None, :] * activity[:, None], 1)
+        held[1] |= held[0] | (rng.random(30) < 0.1)  # two nodes in one hand
+        held[2] |= held[0]
+        held[0] |= (popularity < 0.05) & (rng.random(30) < 0.5)
+        held[1] |= held[0]
         matrices.append(sp.csr_matrix(held.astype(np.int64)))
     return incidence([view_of(name) for name in names], matrices, nodes)
 

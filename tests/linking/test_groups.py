@@ -43,3 +43,29 @@ def test_corroboration_sets_the_strongest_control_family_aside() -> None:
     neighbours = groups.corroboration(np.array([500.0, 500.0, -1.0]), np.array([0.0, -2.0]))
     ring = groups.corroboration(np.array([500.0, 500.0, 30.0]), np.array([0.0, -2.0]))
     assert neighbours < 0 < 25 < ring
+
+
+def test_households_that_have_nothing_in_common_are_no_group() -> None:
+    from scipy.sparse import csr_matrix
+
+    from stillwatch.linking.matrix import incidence
+    from stillwatch.linking.null import null as build
+    from stillwatch.linking.strata import Strata
+    from stillwatch.linking.views import view_of
+
+    nodes, homes = 600, 150
+    rng = np.random.default_rng(0)
+    homes_of = np.arange(nodes) % 400
+    address = np.zeros((nodes, 400), np.int64)
+    address[np.arange(nodes), homes_of] = 1
+    common = (rng.random((nodes, homes)) < 0.02).astype(np.int64)
+    shared = incidence(
+        [view_of("address"), view_of("payment")], [csr_matrix(np.hstack([address, common])), csr_matrix(address)], nodes
+    )
+    control = build(shared, Strata.none(nodes), (0.3, 0.1))
+    members = np.array([0, 1, 2, 3, 400, 401, 402, 403], dtype=np.int64)
+    group = groups.Group(members, groups.member_log_p(control, members)[members], np.ones(8, dtype=bool))
+    assert (group.member_log_p < -3).all()
+    assert groups.cohesive(control, group, homes_of.astype(np.int64), 0.01) is None
+    ring = groups.Group(members[:4], np.zeros(4), np.ones(4, dtype=bool))
+    assert groups.cohesive(control, ring, np.zeros(nodes, np.int64), 0.01) is ring

@@ -34,7 +34,7 @@ def test_rings_are_found_apart_and_strangers_stay_out() -> None:
         recall, size = found[label]  # type: ignore[misc]
         members = sum(t == label for t in world.truth)
         assert recall >= 0.95, (label, found)
-        assert size <= 1.02 * members
+        assert size <= 1.02 * members + 2
     assert found["wrong"] <= 4000 / 2000
 
 

@@ -25,7 +25,7 @@ def test_log_p_agrees_with_the_definition(seed: int, strata: bool) -> None:
 def test_the_scan_finds_every_pair_that_the_definition_calls_surprising(monkeypatch: pytest.MonkeyPatch) -> None:
     null = small_null(60, 5, strata=True)
     order = candidates.orders([f"n{k}" for k in range(60)], 8, 0)
-    found = pairs.test_pairs(null, candidates.neighbours(null, order), -3.0)
+    found = pairs.scan_pairs(null, candidates.neighbours(null, order), -3.0)
     a, b = np.triu_indices(60, 1)
     everything = pairs.log_p(null, a.astype(np.int64), b.astype(np.int64))
     got = dict(zip(zip(found.a.tolist(), found.b.tolist(), strict=True), found.log_p.tolist(), strict=True))

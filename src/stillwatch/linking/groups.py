@@ -115,7 +115,7 @@ def _against(null: Null, members: Ints, nodes: Ints) -> tuple[Floats, Floats]:
 
 
 def _costs(null: Null, k: Floats, rate: Floats, volume: Floats) -> tuple[Floats, Floats]:
-    """sum over tokens of r_a (exp(theta omega_a) - 1): for the log's own popularity [V, H], and each excess [V, S, H]."""
+    """sum over tokens of r_a (exp(theta omega_a) - 1): by the log's own popularity [V, H], by each excess [V, S, H]."""
     shared = null.shared
     some = np.flatnonzero(k > 0)
     omega = _omega(k[some], rate[some], volume[shared.view[some]])
@@ -126,7 +126,7 @@ def _costs(null: Null, k: Floats, rate: Floats, volume: Floats) -> tuple[Floats,
     x = null.more.excess[:, some].tocoo()
     cross = np.zeros((V, null.more.excess.shape[0], H))
     np.add.at(cross, (view[x.col], x.row), x.data[:, None] * f.T[x.col])
-    return base.reshape(V, H), cross
+    return base.reshape(V, H).astype(np.float64), cross
 
 
 def _omega(k: Floats, rate: Floats, volume: Floats) -> Floats:
@@ -220,6 +220,30 @@ def refine(null: Null, application: Ints, start: Ints, fdr: float, weak: float) 
             break
         members = new
     return Group(members, log_p[members], proven[members])
+
+
+def cohesive(null: Null, group: Group, clump: Ints, fdr: float) -> Group | None:
+    """The group without those clumps that only their own members speak for; `clump` is a code of each node, [N].
+
+    Leaving one out cannot tell four households from one ring of fifteen: each member has its own household. So each
+    clump (nodes joined by links of their own) is scored against the group without it.
+    """
+    codes = clump[group.members]
+    names, count = np.unique(codes, return_counts=True)
+    keep = np.ones(len(group.members), dtype=bool)
+    for name in names[count >= 2]:
+        mine = codes == name
+        if mine.all():
+            continue
+        log_e = float(_against(null, group.members[~mine], group.members[mine])[1][:, 0].sum())
+        if log_e < np.log(len(names) / fdr):
+            keep[mine] = False
+    if keep.all():
+        return group
+    if keep.sum() < 2:
+        return None
+    left = group.members[keep]
+    return Group(left, member_log_p(null, left)[left], group.proven[keep])
 
 
 def _taken_over(application: Ints, proven: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from stillwatch.linking.communities import components, leiden, strongest
 from stillwatch.linking.fdr import q_values
 from stillwatch.linking.matrix import Floats, Incidence, Ints, read
 from stillwatch.linking.null import Null, null
-from stillwatch.linking.pairs import Pairs, log_p, test_pairs
+from stillwatch.linking.pairs import Pairs, log_p, scan_pairs
 from stillwatch.linking.shuffle import shuffled
 from stillwatch.linking.strata import Strata, application, codes, strata
 from stillwatch.linking.views import VIEWS
@@ -88,16 +88,17 @@ def link(
         source = null(held.incidence("content"), around, settings.scales)
     orders = candidates.orders(nodes.names, settings.orders, seed)
     with clock.of("pairs"):
-        pairs = test_pairs(control, candidates.neighbours(control, orders), settings.weak_log_p)
+        pairs = scan_pairs(control, candidates.neighbours(control, orders), settings.weak_log_p)
     with clock.of("content"):
-        texts = test_pairs(source, candidates.neighbours(source, orders), settings.weak_log_p)
+        texts = scan_pairs(source, candidates.neighbours(source, orders), settings.weak_log_p)
         texts = texts.where(strongest(len(nodes), texts.a, texts.b, -texts.log_p, CONTENT_LINKS))
     with clock.of("groups"):
         of = application(held)
-        starts = starting_points(control, source, pairs, of, seed)
-        found = scan_groups(control, source, starts, of, np.argsort(orders[0]), settings)
-    with clock.of("operators"):
         strong = significant(pairs, len(nodes), settings.fdr)
+        clump = components(len(nodes), strong.a, strong.b)
+        starts = starting_points(control, source, pairs, of, seed)
+        found = scan_groups(control, source, starts, of, clump, np.argsort(orders[0]), settings)
+    with clock.of("operators"):
         members = assemble(len(nodes), strong, found, seed)
     with clock.of("calibration"):
         false_links = calibrate(control, source, around, orders, settings, seed)
@@ -132,7 +133,7 @@ def significant(pairs: Pairs, nodes: int, fdr: float) -> Pairs:
 
 
 def scan_groups(
-    control: Null, source: Null, starts: list[Ints], of: Ints, rank: Ints, settings: LinkingSettings
+    control: Null, source: Null, starts: list[Ints], of: Ints, clump: Ints, rank: Ints, settings: LinkingSettings
 ) -> list[groups.Group]:
     """Groups that exist at the false-discovery rate and are corroborated, the most certain first; they may overlap."""
     nodes = control.shared.nodes
@@ -145,6 +146,7 @@ def scan_groups(
             continue
         tested += 1
         group = groups.refine(control, of, start, settings.fdr, settings.weak_log_p)
+        group = groups.cohesive(control, group, clump, settings.fdr) if group is not None else None
         if group is None or len(group.members) < SMALL_GROUP:
             continue
         by_control = groups.family_log_e(control, group.members, rank)
@@ -214,7 +216,7 @@ def calibrate(
         n = real.shared.nodes
         sample = orders[0][:CALIBRATION]
         fake = null(shuffled(real.shared, seed), around, settings.scales)
-        pairs = test_pairs(fake, candidates.neighbours(fake, orders[:2]), settings.weak_log_p, sample)
+        pairs = scan_pairs(fake, candidates.neighbours(fake, orders[:2]), settings.weak_log_p, sample)
         links = pairs.where(q_values(pairs.log_p, len(sample) * (n - 1) / 2) <= settings.fdr)
         out[kind] = len(links)
         for v, view in enumerate(real.shared.views):

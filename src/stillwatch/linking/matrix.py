@@ -86,7 +86,16 @@ class Traits:
     def incidence(self, kind: str) -> Incidence:
         """All views of one kind."""
         names = [name for name in self.matrices if view_of(name).kind == kind]
-        return incidence([view_of(name) for name in names], [self.matrices[name] for name in names], self.nodes)
+        views = [view_of(name) for name in names]
+        chosen = [_chosen(self.matrices[v.name]) if v.one else self.matrices[v.name] for v in views]
+        return incidence(views, chosen, self.nodes)
+
+
+def _chosen(matrix: sp.csr_matrix) -> sp.csr_matrix:
+    """Each row's largest entry alone; the first of equals."""
+    rows = np.flatnonzero(np.diff(matrix.indptr))
+    columns = np.asarray(matrix.argmax(axis=1)).ravel()[rows]
+    return sp.csr_matrix((np.ones(len(rows), np.int64), (rows, columns)), shape=matrix.shape)
 
 
 def read(table: pa.Table, ids: pa.Array, node_of: Ints, nodes: int, skip: frozenset[str] = frozenset()) -> Traits:
@@ -100,8 +109,10 @@ def read(table: pa.Table, ids: pa.Array, node_of: Ints, nodes: int, skip: frozen
             continue
         here = np.flatnonzero(np.asarray(views.indices) == code)
         tokens = _encoded(table["token"].take(pa.array(here)))
+        # tokens in their own order, whatever the order of the rows: sums come out the same to the last bit
+        place = pc.rank(tokens.dictionary, tiebreaker="first").to_numpy().astype(np.int64) - 1
         shape = (nodes, len(tokens.dictionary))
-        matrix = sp.csr_matrix((counts[here], (node[here], np.asarray(tokens.indices))), shape=shape)
+        matrix = sp.csr_matrix((counts[here], (node[here], place[np.asarray(tokens.indices)])), shape=shape)
         matrix.sum_duplicates()
         matrices[name] = matrix
     return Traits(nodes, matrices)

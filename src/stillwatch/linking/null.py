@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 
 from stillwatch.linking.matrix import Floats, Incidence, Ints
@@ -36,7 +37,7 @@ class Null:
     """sum g g f, [V, T, H], with f = exp(theta w) - 1 and g = d_a / E."""
     cross: Floats
     """sum g x_s f, [V, S, T, H], x_s the excess of stratum s."""
-    both: Floats
+    both: npt.NDArray[np.float32]
     """sum x_s x_t f, [V, S, S, T, H]."""
 
     def table(self, view: int, i: int, j: int) -> Floats:

@@ -25,7 +25,7 @@ class Membership:
 
 
 def table(nodes: Nodes, of: Membership) -> pa.Table:
-    """model.OPERATORS. An account alone, and one of a known organisation that stands alone, has 0 bits and is proven."""
+    """model.OPERATORS. Accounts alone, or within a known organisation that stands alone, have 0 bits and are proven."""
     operator = of.operator[nodes.node_of]
     _, first, inverse = np.unique(operator, return_index=True, return_inverse=True)
     ids = nodes.ids.to_pylist()

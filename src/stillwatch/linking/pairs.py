@@ -35,7 +35,7 @@ class Pairs:
         return Pairs(self.a[keep], self.b[keep], self.log_p[keep], self.views[keep])
 
 
-def test_pairs(null: Null, extra: tuple[Ints, Ints], weak: float, first: Ints | None = None) -> Pairs:
+def scan_pairs(null: Null, extra: tuple[Ints, Ints], weak: float, first: Ints | None = None) -> Pairs:
     """All candidate pairs whose log p, before the penalties of `_penalty`, is at most `weak`.
 
     Candidates are those in small tokens, and `extra` (indptr, j); only pairs whose lesser node is in `first`, if given.
@@ -79,7 +79,7 @@ def _arrays(null: Null) -> tuple[np.ndarray, ...]:
 
 
 @nb.njit(cache=True)
-def _evaluate(i, j, scores, volume, family, member, base, cross, both, thetas, room):  # type: ignore[no-untyped-def]
+def _evaluate(i, j, scores, volume, family, member, base, cross, both, thetas, room):  # type: ignore[no-untyped-def]  # noqa: PLR0912
     """Chernoff bound of a pair whose scores are [V, T]: correlated views take the least times their number."""
     V, T = scores.shape
     H = len(thetas)
@@ -113,7 +113,7 @@ def _evaluate(i, j, scores, volume, family, member, base, cross, both, thetas, r
 
 
 @nb.njit(cache=True)
-def _table(i, j, v, member, base, cross, both, room):  # type: ignore[no-untyped-def]
+def _table(i, j, v, member, base, cross, both, room):  # type: ignore[no-untyped-def]  # noqa: PLR0912
     """K(theta) of two nodes in one view, [T, H], into `room[0]`."""
     T, H = base.shape[1], base.shape[2]
     for t in range(T):
@@ -210,7 +210,7 @@ def _given(indptr, indices, a, b, view, degree, w, volume, family, member, base,
 
 
 @nb.njit(cache=True)
-def _scan(  # type: ignore[no-untyped-def]
+def _scan(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one compiled loop
     nodes,
     indptr,
     indices,

@@ -1,7 +1,8 @@
 """Strata: what accounts share because of where they are and which application they use.
 
 The null of `null.py` lets a token be as popular as it is in the log, in the account's carrier (country, if that is
-small) or among the users of its application, whichever is most. So neighbours and users of one product are not taken for one hand.
+small) or among the users of its application, whichever is most. So neighbours and users of one product are not taken
+for one hand.
 """
 
 from __future__ import annotations
@@ -126,7 +127,9 @@ def excess(shared: Incidence, of: Strata) -> Excess:
     places = ((of.country, "region"), (np.where(of.carrier > 0, of.carrier + countries, 0), "region"))
     more = sp.csr_matrix((size, shared.rows.shape[1]))
     for codes, kind in (*places, (applications, "application")):
-        flag = np.array([getattr(view, kind) or (kind == "application" and view.broad) for view in shared.views])
+        flag = np.array(
+            [getattr(view, kind) or (kind == "application" and view.broad) for view in shared.views], dtype=bool
+        )
         more = more + _more(shared, codes, size, flag, only_broad=kind == "application")
     return Excess(np.stack([of.region, applications], axis=1), more.tocsr())
 
@@ -143,7 +146,7 @@ def _more(shared: Incidence, codes: Ints, size: int, flag: np.ndarray, *, only_b
     inner = (k + PRIOR * share) / (ones[row, view] + PRIOR)
     keep = inner > share
     if only_broad:
-        broad = np.array([v.broad and not v.application for v in shared.views])[view]
+        broad = np.array([v.broad and not v.application for v in shared.views], dtype=bool)[view]
         accounts = np.bincount(codes, minlength=size)[row]
         keep &= ~broad | (k >= BROAD * accounts)
     shape = (size, shared.rows.shape[1])

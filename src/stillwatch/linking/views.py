@@ -1,13 +1,14 @@
 """The views: what two accounts can share, what it would mean, and which views tell the same fact.
 
-| field | meaning |
-|---|---|
-| kind | `control`: one hand. `content`: one source of text (an application, a course, a benchmark, a harvester); honest users of one product share it. `context`: never links; signals and the null read it. |
-| family | views of one family tell one fact: the best of them counts. Different families add. |
-| region | its tokens are local: the null takes a token's popularity in the account's carrier or country where that is higher. |
-| application | the application explains it: the null takes the popularity among users of the same application where that is higher. |
-| broad | the application explains only tokens that at least a quarter of its users hold (a gateway's own address). |
-| single | keep tokens that only one account holds: signals need them. Elsewhere they are dropped, they cannot link. |
+- kind: `control` says one hand. `content` says one source of text (an application, a course, a benchmark, a harvester);
+  honest users of one product share it. `context` never links; signals and the null read it.
+- family: views of one family tell one fact, the best of them counts. Different families add.
+- region: its tokens are local, so the null takes a token's popularity at the account's carrier or in its country where
+  that is higher.
+- application: the application explains it, so the null takes the popularity among its users where that is higher.
+- broad: the application explains only tokens that at least half of its users hold (a gateway's own address).
+- one: only the token with most events counts, because an account's tokens (versions of a client) are one choice.
+- single: keep tokens that only one account holds, signals need them. Elsewhere they are dropped, they cannot link.
 
 A view that is not listed is control evidence in a family of its own.
 """
@@ -31,6 +32,7 @@ class View:
     region: bool = False
     application: bool = False
     broad: bool = False
+    one: bool = False
     single: bool = False
 
 
@@ -54,6 +56,7 @@ VIEWS: dict[str, View] = {
             "user agent and TLS stack; the network would only say again what addresses say",
             region=True,
             application=True,
+            one=True,
         ),
         View("email_domain", "control", "mail", "mail domain", region=True),
         View("registration", "control", "registration", "path, country, mail domain and hour of sign-up", region=True),
@@ -69,7 +72,7 @@ VIEWS: dict[str, View] = {
         View("skeleton", "content", "text", "whole prompt, masked", region=True),
         View("near_duplicate", "content", "text", "a MinHash band", region=True),
         View("item", "content", "text", "exact prompt", region=True),
-        View("parameters", "content", "parameters", "max_tokens, temperature and top_p", region=True),
+        View("parameters", "content", "parameters", "max_tokens, temperature and top_p", region=True, one=True),
         View("profile", "content", "profile", "cell of the kernel mean embedding", region=True),
         # context
         View("item_sample", "context", "", "lead skeleton and item, one item in four", single=True),

@@ -1,0 +1,59 @@
+"""The table of operators at the end of a scan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from stillwatch.cases.look import ACCUSED, looking
+from stillwatch.cases.text import visible
+from stillwatch.engine.runfolder import RunFolder
+from stillwatch.model import Dimension
+
+STYLE = {
+    ACCUSED: "bold red",
+    "inconclusive": "yellow",
+    "compromised_account": "magenta",
+    "authorised_distillation": "green",
+}
+
+
+def operators_table(run: RunFolder, most: int = 20) -> Table:
+    """Operators whose verdict is not `ordinary`, at most `most`, fit for 80 columns; the caption counts the rest."""
+    with looking(run) as look:
+        rows = [row for row in look.operators(10 * most) if row["verdict"] != "ordinary"][:most]
+        tally = look.rows("select verdict, count(*) as n from verdicts group by all order by verdict")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), caption_justify="left", header_style="dim")
+    table.add_column("operator", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for name in ("accounts", "events", "source", "scale", "transp.", "purpose", "fdr"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*_cells(row))
+    table.caption = "evidence in bits a dimension; in all " + ", ".join(
+        f"{row['n']:,} {row['verdict'].replace('_', ' ')}" for row in tally
+    )
+    return table
+
+
+def _cells(row: dict[str, Any]) -> list[Text | str]:
+    bits = [row[f"bits_{dimension.value}"] for dimension in Dimension]
+    verdict = row["verdict"]
+    return [
+        visible(row["operator_id"], 40),
+        Text(verdict.split("_")[0] if verdict != "heavy_use" else "heavy use", style=STYLE.get(verdict, "")),
+        f"{row['accounts']:,}",
+        _short(row["events"]),
+        *("n/a" if value is None else f"{value:.1f}" for value in bits),
+        "" if row["fdr"] is None else f"{row['fdr']:.1g}",
+    ]
+
+
+def _short(n: int) -> str:
+    """12,345,678 as 12.3M."""
+    for unit, size in (("M", 1_000_000), ("k", 1_000)):
+        if n >= 10 * size:
+            return f"{n / size:.1f}{unit}" if n < 100 * size else f"{n / size:.0f}{unit}"
+    return f"{n:,}"
