@@ -22,6 +22,8 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 P = ParamSpec("P")
 R = TypeVar("R")
+CAP = 30.0
+"""Events from which a member has its full weight in a share over members."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,14 @@ class Groups:
     def count(self, values: Floats) -> Floats:
         """Members that have a value, [G]."""
         return np.asarray(self.members @ np.isfinite(values).astype(np.float64), dtype=np.float64)
+
+    def share(self, part: Floats, whole: Floats) -> Floats:
+        """Mean over members of part / whole, a member weighing its `whole`, at most `CAP`, [G]; NaN if none has any.
+
+        The cap lets no heavy member speak for the group: one hand shows in all its accounts.
+        """
+        weight = np.minimum(np.nan_to_num(whole), CAP)
+        return ratio(self.sum(weight * np.nan_to_num(ratio(part, whole))), self.sum(weight))
 
     def mean(self, values: Floats) -> Floats:
         """Mean over members that have a value, [G]; NaN if none has."""

@@ -81,15 +81,20 @@ def test_rejects_of_the_accounts_table_reach_the_run(tmp_path: Path) -> None:
     assert rejected(run) == [(2, "no account_id"), (3, "duplicate account_id")]
 
 
-def test_everyone_of_the_log_has_a_row() -> None:
+def test_everyone_of_the_log_and_of_the_table_has_a_row() -> None:
     table = pa.table({"account_id": ["b", "z"], "plan": ["free", "paid"]})
     full = pa.table(
         [table[f.name] if f.name in table.column_names else pa.nulls(2, f.type) for f in ACCOUNTS], schema=ACCOUNTS
     )
-    for known, plans in ((full, [None, "free", None]), (None, [None] * 3), (full.slice(0, 0), [None] * 3)):
+    log = ["a", "b", "c"]
+    for known, ids, plans in (
+        (full, [*log, "z"], [None, "free", None, "paid"]),
+        (None, log, [None] * 3),
+        (full.slice(0, 0), log, [None] * 3),
+    ):
         found = everyone(pa.chunked_array([["c", "a"], ["b", "a"]]), known)
         assert found.schema.equals(ACCOUNTS)
-        assert found["account_id"].to_pylist() == ["a", "b", "c"]
+        assert found["account_id"].to_pylist() == ids
         assert found["plan"].to_pylist() == plans
 
 

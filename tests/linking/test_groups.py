@@ -65,7 +65,7 @@ def test_households_that_have_nothing_in_common_are_no_group() -> None:
     control = build(shared, Strata.none(nodes), (0.3, 0.1))
     members = np.array([0, 1, 2, 3, 400, 401, 402, 403], dtype=np.int64)
     group = groups.Group(members, groups.member_log_p(control, members)[members], np.ones(8, dtype=bool))
-    assert (group.member_log_p < -3).all()
+    assert (group.member_log_p < -2).all()
     assert groups.cohesive(control, group, homes_of.astype(np.int64), 0.01) is None
     ring = groups.Group(members[:4], np.zeros(4), np.ones(4, dtype=bool))
     assert groups.cohesive(control, ring, np.zeros(nodes, np.int64), 0.01) is ring

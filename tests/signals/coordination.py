@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 from tests.signals.builders import START, Row
@@ -13,16 +14,18 @@ def starts(rows: list[Row]) -> list[int]:
     return [int((r["time"] - START).total_seconds() // 3600) for r in rows if r["turns"] is None or r["turns"] <= 1]
 
 
-def squares(hours: list[int], first: int, last: int) -> int:
+def changes(hours: list[int], first: int, last: int) -> list[float]:
+    """Hourly changes scaled to unit length; none if activity never changes."""
     count = Counter(hours)
-    return sum((count[hour + 1] - count[hour]) ** 2 for hour in range(first, last))
+    raw = [count[hour + 1] - count[hour] for hour in range(first, last)]
+    length = math.sqrt(sum(change**2 for change in raw))
+    return [change / length for change in raw] if length else []
 
 
 def variance_ratio(world: World, members: list[str]) -> float:
     log = starts(world.rows)
     first, last = min(log), max(log)
-    pooled = starts(world.events(members))
-    own = sum(squares(starts(world.events([name])), first, last) for name in members)
-    if len(members) < 3 or len(pooled) < 24 or not own:
+    moving = [own for name in members if (own := changes(starts(world.events([name])), first, last))]
+    if len(members) < 3 or len(starts(world.events(members))) < 24 or len(moving) < 2:
         return NAN
-    return max(squares(pooled, first, last), 1) / own
+    return max(sum(sum(hour) ** 2 for hour in zip(*moving, strict=True)), 0.01) / len(moving)

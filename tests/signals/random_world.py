@@ -122,3 +122,9 @@ def compare(signal: Signal, twin: Callable[[World, list[str]], float]) -> None:
         np.testing.assert_allclose(measured, expected, rtol=1e-9, atol=1e-9, err_msg=f"{signal.name}, seed {seed}")
         answers |= set(np.round(measured[np.isfinite(measured)], 6).tolist())
     assert len(answers) >= 5, f"{signal.name}: the worlds are too poor to tell it from a constant"
+
+
+def share(parts: list[tuple[float, int]]) -> float:
+    """Mean of the members' shares; each is given as its share and its events, of which at most 30 count."""
+    weight = sum(min(n, 30) for _, n in parts)
+    return sum(value * min(n, 30) for value, n in parts) / weight if weight else NAN

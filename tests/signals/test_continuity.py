@@ -5,7 +5,7 @@ import pytest
 
 from stillwatch.signals.continuity import SIGNAL
 from tests.signals.builders import Row, event, population, statistic
-from tests.signals.random_world import NAN, World, compare
+from tests.signals.random_world import World, compare, share
 
 
 def hit(rows: list[Row]) -> float | None:
@@ -15,10 +15,14 @@ def hit(rows: list[Row]) -> float | None:
 
 
 def twin(world: World, members: list[str]) -> float:
-    turned = [row["turns"] for row in world.events(members) if row["turns"] is not None]
-    own, of_log = hit(world.events(members)), hit(world.rows)
-    share = own if own is not None else (of_log or 0.0)
-    return sum(turns <= 1 for turns in turned) / len(turned) - min(share, 1.0) if turned else NAN
+    parts = []
+    for name in members:
+        rows = world.events([name])
+        turned = [row["turns"] for row in rows if row["turns"] is not None]
+        own, of_log = hit(rows), hit(world.rows)
+        cached = min(own if own is not None else (of_log or 0.0), 1.0)
+        parts += [(sum(turns <= 1 for turns in turned) / len(turned) - cached, len(turned))] if turned else []
+    return share(parts)
 
 
 def test_equals_its_twin() -> None:

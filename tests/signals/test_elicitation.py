@@ -5,16 +5,21 @@ import pytest
 
 from stillwatch.signals.elicitation import PARTS, SIGNAL
 from tests.signals.builders import event, population, statistic
-from tests.signals.random_world import NAN, World, compare
+from tests.signals.random_world import World, compare, share
 
 
 def twin(world: World, members: list[str]) -> float:
-    # the log keeps single precision
-    labelled = [
-        [float(np.float32(row[part])) for part in PARTS if row.get(part) is not None] for row in world.events(members)
-    ]
-    known = [max(values) for values in labelled if values]
-    return sum(known) / len(known) if known else NAN
+    parts = []
+    for name in members:
+        rows = world.events([name])
+        # the log keeps single precision
+        labelled = [
+            [float(np.float32(row[part])) for part in PARTS if row.get(part) is not None]
+            for row in rows
+        ]
+        known = [max(values) for values in labelled if values]
+        parts += [(sum(known) / len(known), len(known))] if known else []
+    return share(parts)
 
 
 def test_equals_its_twin() -> None:

@@ -5,12 +5,16 @@ import pytest
 
 from stillwatch.signals.grading import SIGNAL
 from tests.signals.builders import event, population, statistic
-from tests.signals.random_world import NAN, World, compare
+from tests.signals.random_world import World, compare, share
 
 
 def twin(world: World, members: list[str]) -> float:
-    known = [float(np.float32(row["grading"])) for row in world.events(members) if row.get("grading") is not None]
-    return sum(known) / len(known) if known else NAN
+    parts = []
+    for name in members:
+        rows = world.events([name])
+        known = [float(np.float32(row["grading"])) for row in rows if row.get("grading") is not None]
+        parts += [(sum(known) / len(known), len(known))] if known else []
+    return share(parts)
 
 
 def test_equals_its_twin() -> None:

@@ -24,8 +24,12 @@ def test_equals_its_twin() -> None:
 def test_three_in_turn_with_one_change_of_the_sum() -> None:
     # an hour each in turn, 48 hours; the log begins an hour before, so that the sum changes once
     rows = [event(f"a{hour % 3}", hour) for hour in range(48)] + [event("other", -1)]
-    own = 2 * 48 - 1
-    assert statistic(SIGNAL, population(rows), ["a0", "a1", "a2"]) == pytest.approx(math.log2(own))
+    # hours 0..47 among -1..47: a1 and a0 change 32 times by one, a2 31 times as the log ends in its hour
+    lengths = [32, 32, 31]
+    first = 1 / lengths[0]  # hour 0 is a0's, and nobody has the hour before
+    turns = [1 / lengths[(hour + 1) % 3] ** 0.5 - 1 / lengths[hour % 3] ** 0.5 for hour in range(47)]
+    expected = first + sum(change**2 for change in turns)
+    assert statistic(SIGNAL, population(rows), ["a0", "a1", "a2"]) == pytest.approx(-math.log2(expected / 3))
 
 
 def test_perfect_balance_has_an_answer_and_it_is_the_largest() -> None:

@@ -5,13 +5,16 @@ import pytest
 
 from stillwatch.signals.saturation import SIGNAL
 from tests.signals.builders import event, population, statistic
-from tests.signals.random_world import NAN, World, compare
+from tests.signals.random_world import World, compare, share
 
 
 def twin(world: World, members: list[str]) -> float:
-    limited = [row for row in world.events(members) if row["max_tokens"] and row["output_tokens"] is not None]
-    full = [row for row in limited if row["output_tokens"] >= 0.98 * row["max_tokens"]]
-    return len(full) / len(limited) if limited else NAN
+    parts = []
+    for name in members:
+        limited = [row for row in world.events([name]) if row["max_tokens"] and row["output_tokens"] is not None]
+        full = [row for row in limited if row["output_tokens"] >= 0.98 * row["max_tokens"]]
+        parts += [(len(full) / len(limited), len(limited))] if limited else []
+    return share(parts)
 
 
 def test_equals_its_twin() -> None:

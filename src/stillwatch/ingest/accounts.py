@@ -102,12 +102,14 @@ def _find(folder: Path, name: str) -> Path | None:
 
 
 def everyone(account_ids: pa.Array | pa.ChunkedArray, accounts: pa.Table | None) -> pa.Table:
-    """One row of `model.ACCOUNTS` for each account of the log, by id; what is not known of it is null."""
-    ids = pa.array(sorted(pc.unique(account_ids).to_pylist()), pa.string())
-    if accounts is None or len(accounts) == 0:
+    """One row of `model.ACCOUNTS` for each account of the log or of the table, by id; what is not known is null."""
+    seen = set(pc.unique(account_ids).to_pylist())
+    declared = ACCOUNTS.empty_table() if accounts is None else accounts
+    ids = pa.array(sorted(seen.union(declared["account_id"].to_pylist())), pa.string())
+    if not len(declared):
         return pa.table([ids] + [pa.nulls(len(ids), f.type) for f in list(ACCOUNTS)[1:]], schema=ACCOUNTS)
-    place = pc.index_in(ids, value_set=accounts["account_id"].combine_chunks())
-    return accounts.take(place).set_column(0, ACCOUNTS.field(0), ids).cast(ACCOUNTS)
+    place = pc.index_in(ids, value_set=declared["account_id"].combine_chunks())
+    return declared.take(place).set_column(0, ACCOUNTS.field(0), ids).cast(ACCOUNTS)
 
 
 def read_accounts(path: Path, pseudonyms: Pseudonyms, rejects: list[tuple[str, int, str]]) -> pa.Table:

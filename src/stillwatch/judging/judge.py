@@ -92,11 +92,12 @@ def _members(population: Population, operators: pa.Table) -> tuple[list[str], li
 
 
 def _unlinked(population: Population, several: Sequence[Ints]) -> npt.NDArray[np.bool_]:
-    """Accounts that are alone, or whose operator declares itself as one organisation, [N]."""
+    """Accounts alone or of one declared organisation, none of them registered to distil, [N]: they make the null."""
     organisation = population.codes("org_id")
     out = np.ones(len(population), dtype=bool)
     for rows in several:
         out[rows] = _one_customer(organisation[rows])
+    out[list(population.authorised)] = False
     return out
 
 

@@ -1,7 +1,7 @@
 """From evidence to a verdict.
 
 An accusation is an intersection-union test (Berger 1982): source and purpose must each stand by itself, so its p-value
-is the larger of theirs. Scale and transparency decide who is tested at all: one hand that uses no more than a customer,
+is the larger of theirs. Scale and transparency decide who is tested at all: one hand that uses no more than customers do,
 or that declares what it is, is not accused. The false-discovery rate is over all operators tested. Links alone are
 never guilt, nor is scale, nor is content.
 """
@@ -47,11 +47,11 @@ class Standing:
 def accusation_p(dimension_p: Floats, dimension_bits: Floats) -> Floats:
     """p-value of 'this is not a covert harvest', [G]; NaN for operators that are not tested.
 
-    Not tested are operators of which source or purpose could not be looked at, which use no more than a customer does,
+    Not tested are operators of which source or purpose could not be looked at, which use no more than customers do,
     or whose declarations do not contradict what was measured.
     """
     needed = np.maximum(dimension_p[SOURCE], dimension_p[PURPOSE])
-    small = ~(dimension_bits[SCALE] > 0)
+    small = ~(dimension_bits[SCALE] >= LARGE_BITS)
     disclosed = np.isfinite(dimension_bits[TRANSPARENCY]) & (dimension_bits[TRANSPARENCY] < CONTRADICTION_BITS)
     return np.where(small | disclosed, np.nan, needed)
 

@@ -7,6 +7,9 @@ import scipy.sparse as sp
 
 from stillwatch.population import Floats, Groups, Population, ratio
 
+LEAST = 0.01
+"""Least square of a sum of changes."""
+
 
 def hourly(population: Population) -> sp.csr_matrix:
     """Starts of conversations an account and hour, N x H, hours without a gap."""
@@ -24,20 +27,24 @@ def _hourly(population: Population) -> sp.csr_matrix:
 
 
 def variance_ratio(population: Population, groups: Groups) -> Floats:
-    """Variance of a group's hourly changes over the sum of its members' own, [G]: 1 under independence.
+    """Square of the summed hourly changes over their number, each member's changes scaled to unit length, [G].
 
-    Above 1 the members move together, below 1 they fill each other's gaps. NaN below 24 starts, and where no member's
-    activity ever changes. A sum that never changes counts as one that did once: perfect balance has an answer, too.
+    1 under independence, above 1 where members move together, below 1 where they fill each other's gaps. Scaled, so
+    that no heavy member speaks for the group. NaN below 24 starts and below two members whose activity changes. A sum
+    that never changes counts as a small one: perfect balance has an answer, too.
     """
-    starts = hourly(population)
-    changes = population.keep("activity.changes", _changes)
-    own = np.asarray(changes.multiply(changes).sum(axis=1)).ravel()
+    changes = population.keep("activity.changes", _unit_changes)
+    moving = (np.diff(changes.indptr) > 0).astype(np.float64)
     pooled = (groups.members @ changes).tocsr()
     together = np.asarray(pooled.multiply(pooled).sum(axis=1)).ravel()
-    count = groups.sum(np.asarray(starts.sum(axis=1), dtype=np.float64).ravel())
-    return np.where(count >= 24, ratio(np.maximum(together, 1), groups.sum(own)), np.nan)
+    starts = groups.sum(np.asarray(hourly(population).sum(axis=1), dtype=np.float64).ravel())
+    members = groups.sum(moving)
+    return np.where((starts >= 24) & (members >= 2), ratio(np.maximum(together, LEAST), members), np.nan)
 
 
-def _changes(population: Population) -> sp.csr_matrix:
+def _unit_changes(population: Population) -> sp.csr_matrix:
     starts = hourly(population)
-    return (starts[:, 1:] - starts[:, :-1]).tocsr()
+    changes = (starts[:, 1:] - starts[:, :-1]).tocsr()
+    changes.eliminate_zeros()
+    length = np.sqrt(np.asarray(changes.multiply(changes).sum(axis=1)).ravel())
+    return (sp.diags(np.nan_to_num(ratio(np.ones(len(length)), length))) @ changes).tocsr()

@@ -22,7 +22,7 @@ class Continuity(Signal):
     dimension = Dimension.PURPOSE
     fact = "continuity"
     question = "Are answers followed up?"
-    statistic = "share of requests with one turn, less the share of input tokens read from the cache"
+    statistic = "mean over members of the share of requests with one turn, less that of input tokens from the cache"
     null = "matched groups"
 
     def fields(self) -> Mapping[str, Field]:
@@ -36,14 +36,14 @@ class Continuity(Signal):
 
     def measure(self, population: Population, groups: Groups) -> Floats:
         """In [-1, 1]; NaN where turns are unknown. Without a report of the cache the log's own share stands in."""
-        single = groups.sum(population.total("continuity.single"))
         cached, cacheable = population.total("continuity.cached"), population.total("continuity.cacheable")
         # not reported is not "never hit": half the platforms of a log may be silent on their cache
         log_hit = np.nan_to_num(ratio(np.nansum(cached), np.nansum(cacheable)))
-        hit = ratio(groups.sum(cached), groups.sum(cacheable))
+        own = ratio(cached, cacheable)
         # some producers count cached tokens apart from input tokens
-        hit = np.clip(np.where(np.isfinite(hit), hit, log_hit), 0, 1)
-        return ratio(single, groups.sum(population.total("continuity.turned"))) - hit
+        hit = np.clip(np.where(np.isfinite(own), own, log_hit), 0, 1)
+        turned = population.total("continuity.turned")
+        return groups.share(population.total("continuity.single") - hit * turned, turned)
 
 
 SIGNAL = Continuity()

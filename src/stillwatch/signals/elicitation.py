@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import ibis
 
 from stillwatch.model import Dimension
-from stillwatch.population import Floats, Groups, Population, ratio
+from stillwatch.population import Floats, Groups, Population
 from stillwatch.signals.base import Field, Signal
 
 PARTS = ("elicitation", "trace_cleaning", "safe_rewrite", "task_generation")
@@ -25,7 +25,7 @@ class Elicitation(Signal):
     fact = "elicitation"
     question = "Does it ask for reasoning, traces, rewrites or tasks?"
     statistic = (
-        "mean over events of the largest of the labels elicitation, trace_cleaning, safe_rewrite, task_generation"
+        "mean over members of the largest of the labels elicitation, trace_cleaning, safe_rewrite, task_generation"
     )
     null = "matched groups"
     resolution = 0.02
@@ -39,9 +39,7 @@ class Elicitation(Signal):
 
     def measure(self, population: Population, groups: Groups) -> Floats:
         """In [0, 1]; NaN without text."""
-        return ratio(
-            groups.sum(population.total("elicitation.weight")), groups.sum(population.total("elicitation.labelled"))
-        )
+        return groups.share(population.total("elicitation.weight"), population.total("elicitation.labelled"))
 
 
 SIGNAL = Elicitation()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from stillwatch.model import Dimension
-from stillwatch.population import Floats, Groups, Population, ratio
+from stillwatch.population import Floats, Groups, Population
 from stillwatch.signals.base import Field, Signal
 
 
@@ -20,7 +20,7 @@ class Grading(Signal):
     dimension = Dimension.PURPOSE
     fact = "grading"
     question = "Is the model used as a judge or reward model?"
-    statistic = "mean over events of the label grading"
+    statistic = "mean over members of the label grading"
     null = "matched groups"
     resolution = 0.02
 
@@ -30,7 +30,7 @@ class Grading(Signal):
 
     def measure(self, population: Population, groups: Groups) -> Floats:
         """In [0, 1]; NaN without text."""
-        return ratio(groups.sum(population.total("grading.weight")), groups.sum(population.total("grading.labelled")))
+        return groups.share(population.total("grading.weight"), population.total("grading.labelled"))
 
 
 SIGNAL = Grading()

@@ -20,7 +20,7 @@ class LoadBalance(Signal):
     dimension = Dimension.SOURCE
     fact = "coordination"
     question = "Do the accounts fill each other's gaps?"
-    statistic = "minus log2 of the variance of pooled hourly changes over the sum of the members' variances"
+    statistic = "minus log2 of the variance of summed hourly changes over its value under independence"
     null = "matched groups"
     min_accounts = 3
     resolution = 0.1

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from stillwatch.model import Dimension
-from stillwatch.population import Floats, Groups, Population, ratio
+from stillwatch.population import Floats, Groups, Population
 from stillwatch.signals.base import Field, Signal
 
 
@@ -19,7 +19,9 @@ class Saturation(Signal):
     dimension = Dimension.PURPOSE
     fact = "length"
     question = "Do answers run to their limit?"
-    statistic = "share of answers with at least 98 % of max_tokens, among requests that set a limit"
+    statistic = (
+        "mean over members of the share of answers with at least 98 % of max_tokens (of those with one)"
+    )
     null = "matched groups"
     needs = ("events.max_tokens", "events.output_tokens")
 
@@ -32,9 +34,7 @@ class Saturation(Signal):
 
     def measure(self, population: Population, groups: Groups) -> Floats:
         """In [0, 1]; NaN where no request set a limit."""
-        return ratio(
-            groups.sum(population.total("saturation.full")), groups.sum(population.total("saturation.limited"))
-        )
+        return groups.share(population.total("saturation.full"), population.total("saturation.limited"))
 
 
 SIGNAL = Saturation()

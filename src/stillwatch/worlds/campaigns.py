@@ -14,11 +14,15 @@ from stillwatch.worlds.habits import FLAT, OFFICE, Habits
 from stillwatch.worlds.infrastructure import COUNTRY_ZONE
 from stillwatch.worlds.ordinary import label
 from stillwatch.worlds.people import identities, shared_payment, throwaway_mail
-from stillwatch.worlds.plan import CLOUD, HOME, INTERACTIVE, PROXY, QUEUE, SYNC, VPN, Device, Plan
+from stillwatch.worlds.plan import CLOUD, HOME, INTERACTIVE, PROXY, QUEUE, SYNC, VPN, Device, Plan, part
 from stillwatch.worlds.specs import Lab
 
 CAMOUFLAGE = 0.3
 """Part of an account's requests that are like anybody's."""
+
+
+_IMAGES = (0, 1, 2, 3, 9)
+"""Clients that workers run: libraries for servers."""
 
 
 def proxies(plan: Plan, habits: Habits, count: int) -> int:
@@ -71,7 +75,7 @@ def _camouflage(habits: Habits, rng: np.random.Generator, account: Array, who: d
     """What the accounts send besides: chats or programs like everybody's, from where the rest comes from."""
     half = rng.random(len(account)) < 0.6
     for rows, write in ((np.flatnonzero(half), habits.people), (np.flatnonzero(~half), habits.programs)):
-        own = {k: v[rows] if isinstance(v, np.ndarray) and v.ndim == 1 and len(v) == len(account) else v for k, v in common.items()}
+        own = part(common, rows, len(account))
         if len(rows):
             active = 0.8
             write(rng, account[rows], who["country"][rows], rate[rows] / active, **{"active": active, "noise": 0.5, "end_users": 0, **own})
@@ -80,7 +84,7 @@ def _camouflage(habits: Habits, rng: np.random.Generator, account: Array, who: d
 def _probe(plan: Plan, habits: Habits, rng: np.random.Generator, account: Array, who: dict[str, Any], common: dict[str, Any]) -> None:
     """A few accounts try many ways of asking, at low volume, mostly refused, before the harvest."""
     chosen = np.sort(rng.permutation(len(account))[: max(2, len(account) // 10)])
-    own = {k: v[chosen] if isinstance(v, np.ndarray) and v.ndim == 1 and len(v) == len(account) else v for k, v in common.items()}
+    own = part(common, chosen, len(account))
     habits.programs(
         rng, account[chosen], who["country"][chosen], np.full(len(chosen), 9.0),
         **{**own, "open": habits.rule("probe"), "even": True, "refused": 0.6, "start": 0.2, "end": plan.days * 0.14,
@@ -94,7 +98,7 @@ def _common(plan: Plan, habits: Habits, rng: np.random.Generator, place: dict[st
     software = habits.software(rng, n)
     # most workers run one image, so one client and one version; the rest look like anybody
     image = rng.random(n) < 0.6
-    client, lag = software["client"][0], software["lag"][0]
+    client, lag = rng.choice(_IMAGES), software["lag"][0]
     return {
         **place, "client": np.where(image, client, software["client"]), "lag": np.where(image, lag, software["lag"]),
         "key": software["key"], "platform": software["platform"], "campaign": who["campaign"], "operator": who["operator"],
@@ -207,7 +211,7 @@ def lab_queue(plan: Plan, habits: Habits, lab: Lab, number: int, n: int, events:
     who |= {"closed": closed, "reason": np.where(np.isnan(closed), -1, 2)}
     account = plan.accounts.add(n, **who)
     common = _common(plan, habits, rng, _hide(plan, habits, rng, who["country"], pool, (0.6, 0.2, 0.05, 0.15)), who)
-    begin = np.where(replaced, started, plan.days * 0.06 + rng.uniform(0, 1.0, n))
+    begin = np.where(replaced, started, plan.days * 0.1 + rng.uniform(0, 1.0, n))
     common["start"] = begin
     days = (np.where(np.isnan(closed), plan.days, closed) - begin).clip(0).sum()
     rate = np.full(n, events / days)

@@ -12,7 +12,7 @@ from stillwatch.worlds.habits import BUSINESS, FLAT, OFFICE, STUDENT, Habits
 from stillwatch.worlds.infrastructure import APPLICATION_CLIENTS, COUNTRY_SHARES, COUNTRY_ZONE
 from stillwatch.worlds.ordinary import Share, heavy, register
 from stillwatch.worlds.people import campus_mail, closures, company_mail, identities
-from stillwatch.worlds.plan import CLOUD, HOME, NIGHTLY, PATHS, POISSON, QUEUE, SITE, SYNC, Plan
+from stillwatch.worlds.plan import CLOUD, HOME, NIGHTLY, PATHS, POISSON, QUEUE, SITE, SYNC, Plan, part
 
 _APPLICATIONS = (0.10, 0.05, 0.03, 0.02, 0.012, 0.008)
 """Users of each application as a part of all honest accounts."""
@@ -45,7 +45,7 @@ def applications(plan: Plan, habits: Habits, share: Share) -> None:
         }  # fmt: skip
         if number != 4:
             columns |= {"adopt0": switch + rng.random(n) * 0.1, "adopt1": plan.releases[1] + 1.0 + number, "share0": 1.0}
-        rate = heavy(rng, n, share.daily(0.55 * part), 1.3) * 1.9
+        rate = heavy(rng, n, share.daily(0.5 * part), 1.3) * 1.9
         window = {"start": who["created"], "end": np.where(np.isnan(leave["closed"]), 1e3, leave["closed"])}
         (habits.agents if coder else habits.people)(rng, account, who["country"], rate, **{**columns, **window})
         also = np.flatnonzero(rng.random(n) < 0.25)
@@ -76,7 +76,7 @@ def enterprises(plan: Plan, habits: Habits, share: Share) -> None:
     for number, n in enumerate(sizes):
         account, who = _organisation(plan, rng, n, "enterprise", "enterprise")
         seed = draw(plan.seed, "enterprise", number)[0]
-        daily = share.daily(0.11 if number == 0 else 0.035 * n / sum(sizes[1:]))
+        daily = share.daily(0.12 if number == 0 else 0.035 * n / sum(sizes[1:]))
         template = np.array([habits.rule(f"ent.{letter}") for letter in "abcd"])[(np.arange(n) + number) % (4 if number == 0 else 2)]
         topics = np.repeat(np.array([[(number * 5) % 32, (number * 5 + 1) % 32, 21, 23, 0.5, 0.8, 0.9, 1.0]]), n, axis=0)
         zone = float(COUNTRY_ZONE[who["country"][0]])
@@ -89,11 +89,10 @@ def enterprises(plan: Plan, habits: Habits, share: Share) -> None:
         }  # fmt: skip
         night = n * 2 // 3
         rate = heavy(rng, n, daily, 0.7, 0.2)
-        for rows, mode, profile in ((slice(0, night), NIGHTLY, FLAT), (slice(night, n), POISSON, BUSINESS)):
-            chosen = {k: v[rows] if isinstance(v, np.ndarray) and v.shape == (n,) else v for k, v in columns.items()}
+        for rows, mode, profile in ((np.arange(night), NIGHTLY, FLAT), (np.arange(night, n), POISSON, BUSINESS)):
             habits.programs(
                 rng, account[rows], who["country"][rows], rate[rows], topics[rows],
-                mode=mode, profile=profile, noise=0.25, active=0.97, schedule=plan.schedule("nights", 1), **chosen,
+                mode=mode, profile=profile, noise=0.25, active=0.97, schedule=plan.schedule("nights", 1), **part(columns, rows, n),
             )  # fmt: skip
 
 
@@ -113,12 +112,11 @@ def harnesses(plan: Plan, habits: Habits, share: Share) -> None:
             "noise": 0.02, "active": 1.0, "mode": POISSON, "profile": FLAT, "max_tokens": 4096, "share0": 1.0, "share1": 1.0,
             "out_median": 320.0, "seed": 42,
         }  # fmt: skip
-        for when, adopt in ((1.2, np.inf), (plan.releases[0] + 0.1 * (number + 1), 0.0), (plan.releases[1] + 0.1 * (number + 1), 0.0)):
-            # about a day's work: two rounds over all items, shared out over the accounts
-            window = {"start": when, "end": when + 1.0, "adopt0": adopt and np.inf, "adopt1": adopt and np.inf}
-            if adopt == 0.0:
-                window |= {"adopt0": plan.releases[0], "adopt1": plan.releases[1], "model": 0 if when < plan.releases[1] else 1}
-            habits.programs(rng, account, who["country"], np.full(n, 2.0 * items / n), **{**columns, **window})
+        soon = 0.1 * (number + 1)
+        for when, model in ((1.2, 0), (plan.releases[0] + soon, 0), (plan.releases[1] + soon, 1)):
+            # about a day's work: two rounds over all items, shared out over the accounts; every release is tried at once
+            run = {"start": when, "end": when + 1.0, "model": model, "adopt0": plan.releases[0], "adopt1": plan.releases[1]}
+            habits.programs(rng, account, who["country"], np.full(n, 2.0 * items / n), **{**columns, **run})
 
 
 def classrooms(plan: Plan, habits: Habits, share: Share) -> None:
@@ -158,7 +156,7 @@ def pipelines(plan: Plan, habits: Habits, share: Share) -> None:
     who["created"] = np.minimum(who["created"], -3.0)
     account = register(plan, rng, who, "pipeline", closed=np.nan, reason=-1)
     seed = draw(plan.seed, "pipeline", np.arange(n))
-    rate = heavy(rng, n, share.daily(0.15), 0.9, 0.5)
+    rate = heavy(rng, n, share.daily(0.28), 1.1, 0.5)
     habits.programs(
         rng, account, who["country"], rate, open=habits.rule("pipe.a"), style=seed, turns=1.0, end_users=0, active=1.0,
         mode=np.where(np.arange(n) % 2, NIGHTLY, POISSON), profile=FLAT, noise=0.35, fixed_out=rng.integers(1, 9, n),
@@ -187,8 +185,7 @@ def resellers(plan: Plan, habits: Habits, share: Share) -> Array:
     rate = heavy(rng, len(rows), daily, 1.2, 0.1)
     mixed = rng.permutation(len(rows))
     for chosen, write in ((mixed[:half], habits.people), (mixed[half:], habits.programs)):
-        own = {k: v[chosen] if isinstance(v, np.ndarray) and v.shape == rows.shape else v for k, v in site.items()}
-        write(rng, account[rows[chosen]], country[chosen], rate[chosen], active=0.9, **own)
+        write(rng, account[rows[chosen]], country[chosen], rate[chosen], active=0.9, **part(site, chosen, len(rows)))
     return account
 
 

@@ -47,12 +47,6 @@ def register(plan: Plan, rng: np.random.Generator, who: dict[str, Any], name: st
     return plan.accounts.add(n, **columns)
 
 
-def active_window(plan: Plan, who: dict[str, Any], closed: Array | None = None) -> dict[str, Any]:
-    """Streams begin when the account does, and end with it."""
-    end = np.full(len(who["created"]), 1e3) if closed is None else np.where(np.isnan(closed), 1e3, closed)
-    return {"start": who["created"], "end": end}
-
-
 def crowd(
     plan: Plan, habits: Habits, rng: np.random.Generator, n: int, daily: float, name: str = "ordinary", **stream: Any
 ) -> tuple[Array, dict[str, Any]]:
@@ -62,16 +56,16 @@ def crowd(
     account = register(plan, rng, who, name, **leave)
     kind = rng.random(n)
     rate = heavy(rng, n, daily)
+    # some lose interest and say nothing
+    until = np.where(rng.random(n) < 0.18, rng.uniform(0, plan.days, n), 1e3)
+    until = np.where(np.isnan(leave["closed"]), until, leave["closed"])
     for chosen, write in (
         (kind < 0.66, habits.people),
         ((kind >= 0.66) & (kind < 0.74), habits.agents),
         (kind >= 0.74, habits.programs),
     ):
         rows = np.flatnonzero(chosen)
-        window = {
-            "start": who["created"][rows],
-            "end": np.where(np.isnan(leave["closed"][rows]), 1e3, leave["closed"][rows]),
-        }
+        window = {"start": who["created"][rows], "end": until[rows]}
         # people are active on few days: a rate is that of an active day
         boost = 1.0 if write is habits.programs else 1.9
         write(rng, account[rows], who["country"][rows], boost * rate[rows], **{**window, **stream})
@@ -81,12 +75,12 @@ def crowd(
 def ordinary(plan: Plan, habits: Habits, share: Share) -> None:
     """The bulk, and a second layer of busy programs that carries a large part of the requests."""
     rng = plan.rng("ordinary")
-    crowd(plan, habits, rng, share.accounts(0.60, 40), share.daily(0.26))
+    crowd(plan, habits, rng, share.accounts(0.60, 40), share.daily(0.22))
     n = share.accounts(0.05, 12)
     who = identities(plan, rng, n, (50.0, 0.0, 2.0, 20.0, 28.0, 0.0))
     account = register(plan, rng, who, "ordinary")
     habits.programs(
-        rng, account, who["country"], heavy(rng, n, share.daily(0.15), 1.6, 0.15), start=who["created"], active=0.85
+        rng, account, who["country"], heavy(rng, n, share.daily(0.18), 2.2, 0.2), start=who["created"], active=0.85
     )
 
 

@@ -61,6 +61,11 @@ STREAM_FIELDS: dict[str, tuple[str, Any]] = {
 }  # fmt: skip
 
 
+def part(columns: dict[str, Any], rows: Array, n: int) -> dict[str, Any]:
+    """The columns of some of n rows; scalars stay as they are."""
+    return {k: v[rows] if isinstance(v, np.ndarray) and v.shape == (n,) else v for k, v in columns.items()}
+
+
 class Columns:
     """Blocks of rows appended one by one; missing columns take their defaults."""
 

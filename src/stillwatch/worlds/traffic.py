@@ -15,6 +15,30 @@ _CUMULATIVE = np.cumsum(PROFILES / PROFILES.sum(axis=1, keepdims=True), axis=1)
 _MOST_TURNS = 80
 
 
+def calibrate(plan: Plan, streams: dict[str, Array], honest: float, campaigns: list[float]) -> None:
+    """Scale rates, in place, so that honest people and each campaign send as many requests as the world promises.
+
+    Streams that work through a list of fixed length are left as they are.
+    """
+    expected = np.zeros(len(streams["account"]))
+    for day in range(plan.days):
+        expected += _rate(streams, day) * streams["active"]
+    fixed = np.array([bool(bank.cycle) for bank in plan.banks] + [False])[streams["bank"]]
+    for number, wanted in enumerate([honest, *campaigns], -1):
+        ours = streams["campaign"] == number
+        rest = wanted - expected[ours & fixed].sum()
+        if rest > 0 and (ours & ~fixed).any():
+            streams["rate"][ours & ~fixed] *= rest / expected[ours & ~fixed].sum()
+
+
+def _rate(streams: dict[str, Array], day: int) -> Array:
+    """Expected requests of each stream on a day on which it is active."""
+    span = np.clip(np.minimum(day + 1.0, streams["end"]) - np.maximum(float(day), streams["start"]), 0.0, 1.0)
+    age = np.maximum(0.0, day - np.maximum(streams["start"], 0.0))
+    growth = np.exp(streams["growth"] * np.minimum(age, 60))
+    return np.asarray(streams["rate"] * span * WEEK[streams["profile"], day % 7] * growth)
+
+
 def volumes(plan: Plan, streams: dict[str, Array]) -> Array:
     """Requests of each stream on each day, [streams, days] int32."""
     rng = plan.rng("volumes")
@@ -24,9 +48,7 @@ def volumes(plan: Plan, streams: dict[str, Array]) -> Array:
     for day in range(plan.days):
         # people are active for a few days in a row and then not
         on = uniform(draw(plan.seed, "on", np.arange(n), (day + np.arange(n)) // stretch)) < streams["active"]
-        span = np.clip(np.minimum(day + 1.0, streams["end"]) - np.maximum(float(day), streams["start"]), 0.0, 1.0)
-        age = np.maximum(0.0, day - np.maximum(streams["start"], 0.0))
-        rate = streams["rate"] * span * WEEK[streams["profile"], day % 7] * np.exp(streams["growth"] * np.minimum(age, 60))
+        rate = _rate(streams, day)
         noise = streams["noise"]
         rate = rate * np.exp(noise * rng.standard_normal(n) - noise**2 / 2)
         steady = streams["mode"] == QUEUE
@@ -143,7 +165,7 @@ def _starts(plan: Plan, rng: np.random.Generator, streams: dict[str, Array], day
 
     rows = np.flatnonzero(of["mode"] == NIGHTLY)
     hour = 1.0 + 3.0 * uniform(draw(plan.seed, "night", np.where(of["schedule"][rows] >= 0, of["schedule"][rows] + 10**9, stream[rows])))
-    length = np.clip(4.0 * count[rows], 60.0, 4 * 3600.0)
+    length = np.clip(120.0 * count[rows], 600.0, 5 * 3600.0)
     out[rows] = np.mod(hour - of["tz"][rows], 24.0) * 3600.0 + rng.exponential(20.0, len(rows)) + length * u[rows]
 
     rows = np.flatnonzero(of["mode"] == SYNC)

@@ -21,7 +21,7 @@ from stillwatch.worlds.infrastructure import Networks
 from stillwatch.worlds.plan import LABELS, Plan
 from stillwatch.worlds.specs import SPECS, START, Spec, spec
 from stillwatch.worlds.text.library import library
-from stillwatch.worlds.traffic import Day, day_of, volumes
+from stillwatch.worlds.traffic import Day, calibrate, day_of, volumes
 
 WORLDS = {name: one.about for name, one in SPECS.items()}
 """Names of worlds and what they are."""
@@ -90,9 +90,10 @@ def build(name: str, scale: float, seed: int, prompts: Path | None) -> tuple[Sce
     share = ordinary.Share(plan, one.honest_accounts * scale, one.honest_events * scale)
     ordinary.everybody(plan, habits, share)
     resellers, victims = negatives.everybody(plan, habits, share)
-    _campaigns(plan, habits, one, scale, resellers, victims)
+    wanted = _campaigns(plan, habits, one, scale, resellers, victims)
     ordinary.behind_proxies(plan, habits, share)
     accounts, streams = plan.accounts.finish(), plan.streams.finish()
+    calibrate(plan, streams, one.honest_events * scale, wanted)
     scene = Scene(
         plan, accounts, streams, np.concatenate(plan.topics), np.concatenate(plan.intents), tables, networks,
         folder.account_ids(seed, len(accounts["org"])), folder.org_ids(seed, accounts["org"]),
@@ -107,11 +108,14 @@ def _empty(one: Spec, seed: int) -> Plan:
     return Plan(seed, one.days, releases, (outage, outage + 1.4 / 24), one.days * rng.uniform(0.2, 0.8))
 
 
-def _campaigns(plan: Plan, habits: Habits, one: Spec, scale: float, resellers: Array, victims: Array) -> None:
-    """The world's labs; without any, stolen keys serve somebody else, and proxies exist all the same."""
+def _campaigns(plan: Plan, habits: Habits, one: Spec, scale: float, resellers: Array, victims: Array) -> list[float]:
+    """The world's labs; without any, stolen keys serve somebody else, and proxies exist all the same. Exchanges of each."""
+    wanted = []
     for number, lab in enumerate(one.labs):
         n = max(lab.least, round(lab.accounts * scale))
-        events = lab.events * scale * max(1.0, n / (lab.accounts * scale))
+        # where a lab is kept at its least size its accounts still do what they do
+        events = lab.events * n / lab.accounts
+        wanted.append(events)
         if lab.kind == 1:
             campaigns.lab_reasoning(plan, habits, lab, number, n, events)
         elif lab.kind == 2:
@@ -121,6 +125,7 @@ def _campaigns(plan: Plan, habits: Habits, one: Spec, scale: float, resellers: A
     if not one.labs:
         negatives.free_riders(plan, habits, victims)
         campaigns.proxies(plan, habits, 40)
+    return wanted
 
 
 _Made = tuple[int, int, pa.Table]

@@ -37,9 +37,10 @@ It turned out that the {@measure} had never been written down.
 """,
     "join": "6|  \n2|  However, \n1|  In the meantime, \n1|  As a result, \n1|  Still, ",
     "facts": "{fact}{join}{fact}{join}{fact}",
-    "paste": "{fact} {fact*3-9}\n{facts}\\n\\n{facts}\n{facts} {facts}\\n{facts}\nDear {given},\\n\\n{facts} {facts}\\n\\nBest,\\n{given}",
+    "paste": "{facts} {spaced*4-14}\n{facts}\\n\\n{facts}{join}{facts}\n{facts} {facts}\\n{facts}{spaced*1-8}\nDear {given},\\n\\n{facts} {spaced*2-9}\\n\\nBest,\\n{given}",
+    "spaced": "3| {fact}{join}\n1| {fact}\\n",
     "row": "{given},{%18-88},{%1-12}/{%1-28},{amount},{@thing}\\n",
-    "table": "name,age,date,value,item\\n{row*4-14}",
+    "table": "name,age,date,value,item\\n{row*5-22}",
     "item": "- {@thing}: {amount} {unit}\\n\n- {given} will {@task}\\n\n- check the {@measure} ({%1-28}.{%1-12}.)\\n",
     "list": "{item*3-9}",
     "ident": "total\ncount\nrows\nitems\nlimit\nresult\nindex\nbatch\nstate\nbuffer\nvalue\nkeys\nwindow\nqueue\nnames\nscore",
@@ -56,7 +57,7 @@ print("{@measure}", {ident:a}, {ident:b})\\n
 with open("{ident}.{%1-99}.csv") as f:\\n    {ident:b} = f.read().split("{verb}")\\n
 try:\\n    {verb}({ident:a})\\nexcept ValueError:\\n    {ident:b} = None\\n
 """,
-    "code": "```\\ndef {verb}_{ident}({ident:a}, {ident:b}):\\n{line*3-11}```\n```\\n{line*2-7}```",
+    "code": "```\\ndef {verb}_{ident}({ident:a}, {ident:b}):\\n{line*4-18}```\n```\\n{line*2-7}```",
     # -- what people ask -----------------------------------------------------------------------------------------
     "h.ask": """
 What is a {@thing} and why does it matter for the {@measure}? {style}
@@ -158,8 +159,8 @@ who would win, a {@thing} or a {@thing}?
 1| Rename {ident} to {ident} and show the whole file.
 """,
     "h.reply": """
-To {@task}, start with the {@thing}. {fact}{join}{fact} {style}
-Sure. {facts}
+To {@task}, start with the {@thing}. {spaced*2-7}
+Sure. {facts} {spaced*1-6}
 Here is a short plan:\\n1. Look at the {@thing}.\\n2. {fact}\\n3. Check the {@measure} after {%2-30} days.
 It depends on the {@measure}. {facts}{join}{fact}
 Good question. A {@thing} is not the same as a {@thing}: {fact} {fact}
@@ -183,7 +184,7 @@ You are given a schema.\\nTable {ident}: id, {ident}, {ident}\\nWrite one query:
 """,
     "s.short": """
 You are a helpful assistant.
-You are a helpful assistant. Answer in at most {^given} words.
+You are a helpful assistant. Answer in at most {^%40-300} words.
 Answer briefly and politely.
 You are an expert in {@thing:s} and help people {@task:s}.
 You help the team of {@place:s}. Use plain words. If you do not know something, say so.

@@ -30,7 +30,7 @@ Numbers are always written with their units, and sources are named where known.
     "close": "Version {%2-9}.{%0-30}.\nThe user pays by subscription; do not talk about prices.\nToday's plan: standard.\nRegion rules apply.",
     # enterprise: fixed templates around records of its own business
     "ent.system": "You process internal records of {^brand} Group. Output follows the schema exactly. No explanations. Schema {%2-9}.{%0-9}.",
-    "ent.a": "Record {%100000-999999}\\nType: {^enttype}\\nBody: {facts} {facts}\\n\\nReturn: category, amount, currency, due date, risk (0-3).",
+    "ent.a": "Record {%100000-999999}\\nType: {^enttype}\\nBody: {paste}\\n\\nReturn: category, amount, currency, due date, risk (0-3).",
     "ent.b": "Customer message (case {%10000-99999}):\\n{paste}\\n\\nDraft a reply in the house style, at most {%90-110} words, then a line NEXT: with the next action.",
     "ent.c": "Compare contract A and contract B clause by clause.\\nA: {facts}\\nB: {facts}\\nList every difference with its clause number and explain briefly why it matters.",
     "ent.d": "Shift report {%1000-9999}, site {@place}:\\n{list}\\nSummarise for the morning meeting, name the top {%2-4} issues with the reasoning for each.",
@@ -72,7 +72,7 @@ Rewrite the listing title in at most 12 words, keep all numbers.
 Score the text for readability from 1 (hard) to 5 (easy), criteria: words, sentences, structure. Reply with the score.
 Translate the text into English. Keep the line breaks.
 """,
-    "pipe.text": "3| {facts}\n2| {fact}\n1| {paste}\n1| {fact} {facts}",
+    "pipe.text": "3| {facts}\n1| {fact}\n3| {paste}\n1| {fact} {facts}",
     # research that publishes
     "study.system": "You take part in a published study on how models explain themselves (protocol {^brand1}-{%1-4}). Answer, then describe how you arrived at the answer.",
     "study.ask": """
