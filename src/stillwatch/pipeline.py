@@ -122,7 +122,9 @@ def _link(run: RunFolder, request: ScanRequest) -> LinkResult:
     linked = link(shared, run.read("profiles"), run.read("accounts"), settings.linking, seed=settings.seed)
     run.write("links", linked.links)
     with engine_in(run, request) as engine:
-        separated = victims.separate(engine.table(run.path("sketches")), shared, linked.operators)
+        separated = victims.separate(
+            engine.table(run.path("sketches")), shared, linked.operators, request.context.accounts
+        )
     run.write("operators", separated.operators)
     run.write("victims", separated.victims)
     return linked

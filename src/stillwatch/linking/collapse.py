@@ -55,6 +55,16 @@ def collapse(ids: pa.Array, accounts: pa.Table | None) -> Nodes:
     return Nodes(ids, node_of.ravel().astype(np.int64), first.astype(np.int64))
 
 
+def declared(nodes: Nodes, accounts: pa.Table | None) -> np.ndarray:
+    """Nodes that are a known organisation of several accounts, or an enterprise or a reseller by sign-up, [N]."""
+    out = nodes.sizes > 1
+    if accounts is not None and "path" in accounts.column_names:
+        known = _truth(pc.fill_null(pc.is_in(accounts["path"], value_set=pa.array(DECLARED_PATHS)), False))
+        place = pc.index_in(accounts["account_id"], value_set=nodes.ids).to_numpy(zero_copy_only=False).astype(np.int64)
+        out[nodes.node_of[place[known]]] = True
+    return out
+
+
 def _organisations(accounts: pa.Table) -> tuple[Ints, np.ndarray]:
     """Organisation of each row, -1 if none, and which organisations are known."""
     codes = accounts["org_id"].combine_chunks().cast(pa.string()).dictionary_encode()

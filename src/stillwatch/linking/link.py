@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stillwatch.linking import candidates, content, groups, operators
-from stillwatch.linking.collapse import Nodes, collapse
+from stillwatch.linking import candidates, content, groups, hands, operators, sources
+from stillwatch.linking.collapse import Nodes, collapse, declared
 from stillwatch.linking.communities import components, leiden, strongest
 from stillwatch.linking.fdr import q_values
 from stillwatch.linking.matrix import Floats, Incidence, Ints, read
@@ -96,8 +96,13 @@ def link(
         of = application(held)
         strong = significant(pairs, len(nodes), settings.fdr)
         clump = components(len(nodes), strong.a, strong.b)
-        starts = starting_points(control, source, pairs, of, seed)
-        found = scan_groups(control, source, starts, of, clump, np.argsort(orders[0]), settings)
+        rank = np.argsort(orders[0])
+        texts_found = sources.sources(held, declared(nodes, accounts), seed, settings.fdr)
+        found = hands.in_one_hand(control, texts_found, rank, settings.fdr)
+        if not texts_found:
+            # without text there is nothing to find groups by but what they share
+            starts = starting_points(control, source, pairs, of, seed)
+            found = scan_groups(control, source, starts, of, clump, rank, settings)
     with clock.of("operators"):
         members = assemble(len(nodes), strong, found, seed)
     with clock.of("calibration"):
@@ -187,8 +192,8 @@ def assemble(nodes: int, strong: Pairs, found: list[groups.Group], seed: int) ->
     evidence, proven = np.zeros(nodes), np.ones(nodes, dtype=bool)
     taken = np.zeros(nodes, dtype=bool)
     for group in found:
-        better = ~taken[group.members] | (group.member_log_p < evidence[group.members])
-        mine = group.members[better]
+        mine = group.members[~taken[group.members]]
+        better = ~taken[group.members]
         operator[mine] = nodes + int(group.members[0])
         evidence[mine], proven[mine] = group.member_log_p[better], group.proven[better]
         taken[mine] = True

@@ -10,6 +10,7 @@ addresses or clients, which separates the owner from an operator that warms its 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import ibis
 import ibis.expr.types as ir
@@ -28,6 +29,8 @@ LEAST_OWN = 20
 """Events of its own an account must have sent before the foreign stream, on at least `LEAST_DAYS` days."""
 LEAST_DAYS = 3
 LEAST_BITS = 20.0
+OLDEST = 0.1
+"""An owner is older than nine in ten of the operator's accounts, where sign-ups are known."""
 MOST_OVERLAP = 0.1
 """Largest share of foreign events that may come from an origin the owner had used before."""
 
@@ -74,13 +77,15 @@ def order_bits(own_first: int, own: int, foreign: int) -> float:
     return float(max(-log / np.log(2), 0.0))
 
 
-def separate(sketches: ir.Table, traits: pa.Table, operators: pa.Table) -> Separated:
-    """Find the victims among the members of every operator, and let each stand alone."""
+def separate(sketches: ir.Table, traits: pa.Table, operators: pa.Table, accounts: pa.Table | None = None) -> Separated:
+    """Find the victims among the members of every operator, and let each stand alone; `accounts` as model.ACCOUNTS."""
     templates = typical(traits, operators)
     if not len(templates):
         return Separated(operators, VICTIMS.empty_table())
     streams = _streams(sketches, templates, operators)
     victims = _victims(streams)
+    if accounts is not None:
+        victims = victims.filter(_older(victims, operators, accounts))
     gone = pc.is_in(operators["account_id"], value_set=victims["account_id"].combine_chunks())
     alone = [name(str(account)) for account in operators["account_id"].to_pylist()]
     kept = operators.set_column(
@@ -89,6 +94,22 @@ def separate(sketches: ir.Table, traits: pa.Table, operators: pa.Table) -> Separ
         pc.if_else(gone, pa.array(alone, pa.string()), operators["operator_id"]),
     )
     return Separated(_renamed(kept, gone), victims)
+
+
+def _older(victims: pa.Table, operators: pa.Table, accounts: pa.Table) -> pa.Array:
+    """Which were opened before nearly all of the operator's accounts; those of unknown age count as old."""
+    known = dict(zip(accounts["account_id"].to_pylist(), accounts["created_at"].to_pylist(), strict=True))
+    opened: dict[str, list[datetime]] = {}
+    for account, operator in zip(
+        operators["account_id"].to_pylist(), operators["operator_id"].to_pylist(), strict=True
+    ):
+        if known.get(account) is not None:
+            opened.setdefault(operator, []).append(known[account])
+    keep = []
+    for row in victims.to_pylist():
+        own, others = known.get(row["account_id"]), sorted(opened.get(row["operator_id"], []))
+        keep.append(own is None or not others or own <= others[int(OLDEST * (len(others) - 1))])
+    return pa.array(keep, pa.bool_())
 
 
 def _renamed(operators: pa.Table, gone: pa.ChunkedArray) -> pa.Table:

@@ -61,9 +61,9 @@ VIEWS: dict[str, View] = {
         View("email_domain", "control", "mail", "mail domain", region=True),
         View("registration", "control", "registration", "path, country, mail domain and hour of sign-up", region=True),
         View("signup_burst", "control", "registration", "ten minutes of sign-up", region=True),
-        View("skeleton_hour", "control", "coordination", "template in one hour", region=True, application=True),
-        View("skeleton_10min", "control", "coordination", "template in ten minutes", region=True, application=True),
-        View("item_hour", "control", "coordination", "exact prompt in one hour", region=True, application=True),
+        View("skeleton_hour", "context", "", "template in one hour", region=True, application=True),
+        View("skeleton_10min", "context", "", "template in ten minutes", region=True, application=True),
+        View("item_hour", "context", "", "exact prompt in one hour", region=True, application=True),
         # one source of text
         View("system_skeleton", "content", "system", "system instructions, masked", region=True, single=True),
         View("tools", "content", "system", "tools offered", region=True),

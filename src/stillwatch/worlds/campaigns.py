@@ -34,7 +34,9 @@ def proxies(plan: Plan, habits: Habits, count: int) -> int:
     for number in range(count):
         if len(homes) and rng.random() < 0.35:
             row = int(rng.choice(homes))
-            plan.devices.append(Device(int(streams["network"][row]), int(streams["address"][row]), float(streams["lease"][row])))
+            plan.devices.append(
+                Device(int(streams["network"][row]), int(streams["address"][row]), float(streams["lease"][row]))
+            )
         else:
             bits = draw(plan.seed, "device", first + number)
             network = habits.networks.of(rng.integers(0, 26, 1), "residential", bits)
@@ -48,7 +50,7 @@ def _members(
 ) -> dict[str, Any]:
     """Identities of n accounts: each declares itself as a customer of its own; cards are shared by a few each."""
     who = identities(plan, rng, n, paths)
-    who["email"] = np.where(rng.random(n) < throwaway, throwaway_mail(rng, n), who["email"])
+    who["email"] = np.where((rng.random(n) < throwaway) & (who["email"] >= 0), throwaway_mail(rng, n), who["email"])
     group = groups(rng, n, (2, 3, 4, 5, 7), (2, 3, 3, 2, 1))
     who["payment"] = shared_payment(rng, who["payment"], group, 1.0)
     alone = rng.random(n) >= cards
@@ -62,7 +64,9 @@ def _members(
     return who
 
 
-def _hide(plan: Plan, habits: Habits, rng: np.random.Generator, country: Array, pool: int, shares: tuple[float, ...]) -> dict[str, Any]:
+def _hide(
+    plan: Plan, habits: Habits, rng: np.random.Generator, country: Array, pool: int, shares: tuple[float, ...]
+) -> dict[str, Any]:
     """Where members' requests come from: proxies, shared clouds, consumer tunnels, or a line of their own."""
     place = habits.place(rng, country, 0.2)
     kind = choose(rng, shares, len(country))
@@ -71,17 +75,27 @@ def _hide(plan: Plan, habits: Habits, rng: np.random.Generator, country: Array, 
     return place
 
 
-def _camouflage(habits: Habits, rng: np.random.Generator, account: Array, who: dict[str, Any], rate: Array, common: dict[str, Any]) -> None:
+def _camouflage(
+    habits: Habits, rng: np.random.Generator, account: Array, who: dict[str, Any], rate: Array, common: dict[str, Any]
+) -> None:
     """What the accounts send besides: chats or programs like everybody's, from where the rest comes from."""
     half = rng.random(len(account)) < 0.6
     for rows, write in ((np.flatnonzero(half), habits.people), (np.flatnonzero(~half), habits.programs)):
         own = part(common, rows, len(account))
         if len(rows):
             active = 0.8
-            write(rng, account[rows], who["country"][rows], rate[rows] / active, **{"active": active, "noise": 0.5, "end_users": 0, **own})
+            write(
+                rng,
+                account[rows],
+                who["country"][rows],
+                rate[rows] / active,
+                **{"active": active, "noise": 0.5, "end_users": 0, **own},
+            )
 
 
-def _probe(plan: Plan, habits: Habits, rng: np.random.Generator, account: Array, who: dict[str, Any], common: dict[str, Any]) -> None:
+def _probe(
+    plan: Plan, habits: Habits, rng: np.random.Generator, account: Array, who: dict[str, Any], common: dict[str, Any]
+) -> None:
     """A few accounts try many ways of asking, at low volume, mostly refused, before the harvest."""
     chosen = np.sort(rng.permutation(len(account))[: max(2, len(account) // 10)])
     own = part(common, chosen, len(account))
@@ -92,7 +106,9 @@ def _probe(plan: Plan, habits: Habits, rng: np.random.Generator, account: Array,
     )  # fmt: skip
 
 
-def _common(plan: Plan, habits: Habits, rng: np.random.Generator, place: dict[str, Any], who: dict[str, Any]) -> dict[str, Any]:
+def _common(
+    plan: Plan, habits: Habits, rng: np.random.Generator, place: dict[str, Any], who: dict[str, Any]
+) -> dict[str, Any]:
     """Columns that an account's harvest and camouflage have in common: address, client, key, span of life."""
     n = len(who["path"])
     software = habits.software(rng, n)
@@ -101,8 +117,9 @@ def _common(plan: Plan, habits: Habits, rng: np.random.Generator, place: dict[st
     client, lag = rng.choice(_IMAGES), software["lag"][0]
     return {
         **place, "client": np.where(image, client, software["client"]), "lag": np.where(image, lag, software["lag"]),
-        "key": software["key"], "platform": software["platform"], "campaign": who["campaign"], "operator": who["operator"],
-        "start": np.maximum(who["created"], 0.3), "end": np.where(np.isnan(who["closed"]), 1e3, who["closed"]),
+        "key": software["key"], "platform": software["platform"], "campaign": who["campaign"],
+        "operator": who["operator"],
+        "start": np.maximum(who["created"], 0.3),
         "conversations": software["conversations"],
     }  # fmt: skip
 
@@ -118,7 +135,8 @@ def lab_reasoning(plan: Plan, habits: Habits, lab: Lab, number: int, n: int, eve
     rate = np.full(n, events / n / plan.days) * rng.lognormal(0, 0.25, n)
     harvest: dict[str, Any] = {
         **common, "open": habits.rule("l1.ask"), "system": habits.rule("l1.system"), "vary": True, "system_share": 1.0,
-        "bank": plan.bank(), "even": True, "turns": 1.15, "mode": INTERACTIVE, "profile": OFFICE, "tz": 8.0, "burst": 6.0,
+        "bank": plan.bank(), "even": True, "turns": 1.15, "mode": INTERACTIVE, "profile": OFFICE, "tz": 8.0,
+        "burst": 6.0,
         "noise": 0.35, "active": 0.9, "out_median": 900.0, "out_sigma": 0.5, "max_tokens": 4096, "saturated": 0.15,
         "model": 0, "pause": plan.pause(rng, 2.0), "end_users": 0, "keys": 1,
     }  # fmt: skip
@@ -152,20 +170,29 @@ def lab_agents(
     bank, schedule, pause = plan.bank(), plan.schedule("any", 30), plan.pause(rng, 2.5)
     begin, turn = plan.days * 0.1, plan.days * 0.62
     harvest: dict[str, Any] = {
-        "open": habits.rule("l2.ask"), "follow": habits.rule("l2.more"), "reply": habits.rule("h.replycode"), "agent": True,
+        "open": habits.rule("l2.ask"), "follow": habits.rule("l2.more"), "reply": habits.rule("h.replycode"),
+        "agent": True,
         "system": habits.rule("l2.system"), "vary": True, "system_share": 1.0, "tools": 2, "bank": bank, "even": True,
         "turns": 5.0, "think": 14.0, "mode": SYNC, "schedule": schedule, "spread": 240.0, "noise": 0.3, "active": 0.97,
         "out_median": 420.0, "out_sigma": 0.7, "max_tokens": 8192, "saturated": 0.08, "model": 0, "pause": pause,
-        "adopt0": plan.releases[0] + rng.uniform(0.05, 1.2, n), "share0": 0.7, "end_users": 0, "profile": FLAT, "keys": 1,
+        "adopt0": plan.releases[0] + rng.uniform(0.05, 1.2, n), "share0": 0.7, "end_users": 0, "profile": FLAT,
+        "keys": 1,
         "hop": 0.04, "extra": 0.0,
     }  # fmt: skip
     clean = {
-        **harvest, "open": habits.rule("l2.clean"), "agent": False, "turns": 1.0, "tools": -1, "bank": plan.bank(repeat=2),
+        **harvest, "open": habits.rule("l2.clean"), "agent": False, "turns": 1.0, "tools": -1,
+        "bank": plan.bank(repeat=2),
         "out_median": 1200.0, "hop": 0.0,
     }  # fmt: skip
     own = (1 - CAMOUFLAGE) * rate
     start = np.maximum(common["start"], begin)
-    habits.programs(rng, account, who["country"], own, **{**common, **harvest, "start": start, "end": np.minimum(common["end"], turn)})
+    habits.programs(
+        rng,
+        account,
+        who["country"],
+        own,
+        **{**common, **harvest, "start": start, "end": turn},
+    )
     later = {"start": np.maximum(start, turn)}
     habits.programs(rng, account, who["country"], 0.45 * own, **{**common, **harvest, **later})
     habits.programs(rng, account, who["country"], 0.55 * own, **{**common, **clean, **later})
@@ -179,11 +206,24 @@ def lab_agents(
             "net": 3, "network": habits.networks.hosting[3], "address": draw(plan.seed, "reseller", 0)[0], "spots": 4,
             "platform": 2, "end_users": 9, "client": 10, "lag": 12.0, "start": begin, "keys": 6,
         }  # fmt: skip
-        habits.programs(rng, resellers[:1], np.zeros(1, int), np.array([0.05 * events / plan.days]), **{**outside, **foreign, **seat})
+        habits.programs(
+            rng,
+            resellers[:1],
+            np.zeros(1, int),
+            np.array([0.05 * events / plan.days]),
+            **{**outside, **foreign, **seat},
+        )
     if len(victims):
         m = len(victims)
-        thief = {k: v[np.arange(m) % n] for k, v in place.items() if isinstance(v, np.ndarray) and len(v) == n}
-        thief |= {"pool": pool, "net": PROXY, "client": int(common["client"][0]), "start": plan.days * rng.uniform(0.4, 0.6, m)}
+        thief: dict[str, Any] = {
+            k: v[np.arange(m) % n] for k, v in place.items() if isinstance(v, np.ndarray) and len(v) == n
+        }
+        thief |= {
+            "pool": pool,
+            "net": PROXY,
+            "client": int(common["client"][0]),
+            "start": plan.days * rng.uniform(0.4, 0.6, m),
+        }
         volume = np.full(m, min(0.03 * events / m / (plan.days / 2), 400.0))
         habits.programs(rng, victims, COUNTRY_ZONE[:1].astype(int).repeat(m), volume, **{**outside, **foreign, **thief})
 
@@ -191,7 +231,7 @@ def lab_agents(
 def lab_queue(plan: Plan, habits: Habits, lab: Lab, number: int, n: int, events: float) -> None:
     """A work queue over a task bank: 26 requests an account and day, rotation after closures, a pivot at a release."""
     rng = plan.rng("lab", number)
-    pool = proxies(plan, habits, max(6, n // 5))
+    pool = proxies(plan, habits, max(6, n * 2 // 5))
     who = _members(plan, rng, n, number, (92.0, 1.0, 1.0, 6.0, 0, 0), 0.45, 0.55)
     slots = max(8, round(0.8 * n))
     waves = plan.days * np.array([0.33, 0.55, 0.77])
@@ -217,10 +257,12 @@ def lab_queue(plan: Plan, habits: Habits, lab: Lab, number: int, n: int, events:
     rate = np.full(n, events / days)
     harvest: dict[str, Any] = {
         **common, "open": habits.rule("l3.ask"), "system": np.where(rng.random(n) < 0.6, habits.rule("l3.system"), -1),
-        "system_seed": draw(plan.seed, "l3", rng.integers(0, 3, n)), "style": draw(plan.seed, "l3", 0)[0], "system_share": 1.0,
+        "system_seed": draw(plan.seed, "l3", rng.integers(0, 3, n)), "style": draw(plan.seed, "l3", 0)[0],
+        "system_share": 1.0,
         "bank": plan.bank(), "even": True, "turns": 1.0, "mode": QUEUE, "profile": FLAT, "noise": 0.06, "active": 1.0,
-        "out_median": 2600.0, "out_sigma": 0.5, "max_tokens": np.where(rng.random(n) < 0.8, 4096, 8192), "saturated": 0.3,
-        "model": 0, "adopt0": plan.releases[0] + rng.uniform(0.04, 0.95, n), "share0": rng.uniform(0.35, 0.7, n),
+        "out_median": 2600.0, "out_sigma": 0.5, "max_tokens": np.where(rng.random(n) < 0.8, 4096, 8192),
+        "saturated": 0.3,
+        "model": 0, "adopt0": plan.releases[0] + rng.uniform(0.04, 0.95, n), "share0": rng.uniform(0.5, 0.85, n),
         "adopt1": np.inf, "cache": False, "pause": plan.pause(rng, 2.5), "end_users": 0, "keys": 1,
     }  # fmt: skip
     habits.programs(rng, account, who["country"], (1 - CAMOUFLAGE) * rate, **harvest)

@@ -36,9 +36,7 @@ def draw(*parts: Any) -> Array:
     """64 random bits a row from seeds, purposes (str) and indices; parts broadcast."""
     state: Array = np.zeros(1, np.uint64)
     for part in parts:
-        if isinstance(part, str):
-            part = np.uint64(word(part))
-        state = mix(state ^ mix(part))
+        state = mix(state ^ mix(np.uint64(word(part)) if isinstance(part, str) else part))
     return state
 
 

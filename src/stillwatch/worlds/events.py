@@ -165,7 +165,7 @@ def _messages(
         np.where(agent, np.where(reply, render.CALL, render.RESULT), np.where(reply, render.ASSISTANT, render.USER)),
     )  # fmt: skip
     seed = draw("message", uid[event], 2 * at - reply)
-    spoken = np.where(viral & (turn == 0), 3, context)[event]
+    spoken = np.where(viral[event] & (k == 0), 3, context[event])
     seeds = _seeds(seed, begun["style"][event], item[event])
     return render.messages(scene.tables, starts, role, rule, spoken, seeds), turn - kept, opening
 
@@ -188,7 +188,9 @@ def _viral(scene: Scene, begun: dict[str, Array], uid: Array, stream: Array) -> 
     return begun["human"] & (uniform(draw("viral", uid)) < 0.05 * near)
 
 
-def _responses(scene: Scene, s: dict[str, Array], noise: Array, uid: Array, turn: Array, context: Array, opening: Array) -> pa.Array:
+def _responses(
+    scene: Scene, s: dict[str, Array], noise: Array, uid: Array, turn: Array, context: Array, opening: Array
+) -> pa.Array:
     """The answer's text of a sample of events, null for the rest."""
     rows = np.flatnonzero(uniform(mix(noise + np.uint64(11))) < _SAMPLED)
     _, answer = _turn_rules(scene, {k: v[rows] for k, v in s.items()}, context[rows], opening[rows])
@@ -218,7 +220,9 @@ def _outcome(
     gauss = np.sqrt(-2 * np.log(np.maximum(u[0], 1e-12))) * np.cos(2 * np.pi * u[1])
     failed = failing | (u[2] < s["errors"])
     refused = ~failed & (u[3] < s["refused"])
-    wanted = np.where(s["fixed_out"] > 0, s["fixed_out"] + (u[4] < 0.1), s["out_median"] * np.exp(s["out_sigma"] * gauss))
+    wanted = np.where(
+        s["fixed_out"] > 0, s["fixed_out"] + (u[4] < 0.1), s["out_median"] * np.exp(s["out_sigma"] * gauss)
+    )
     wanted = np.where(u[5] < s["saturated"], 1e9, np.maximum(1.0, np.where(refused, 40 + 30 * u[4], wanted)))
     output = np.where(failed, 0, np.minimum(wanted, s["max_tokens"])).astype(np.int64)
     full = ~failed & (wanted >= s["max_tokens"])
@@ -241,7 +245,9 @@ def _outcome(
         "reasoning_signature": _masked(
             hex_ids("signature", uid, turn - 1, chars=32), s["thinking"] & s["signed"] & (turn > 0)
         ),
-        "finish_reason": pa.array(["stop", "length", "tool_calls", "content_filter"]).take(pa.array(finish, mask=failed)),
+        "finish_reason": pa.array(["stop", "length", "tool_calls", "content_filter"]).take(
+            pa.array(finish, mask=failed)
+        ),
         "status": pa.array(["ok", "error", "refused"]).take(pa.array(np.where(failed, 1, np.where(refused, 2, 0)))),
         "duration_ms": pa.array(np.round(250 + 400 * u[5] + read * 0.02 + output * speed, 1) * (0.5 + u[7])),
     }
@@ -267,7 +273,8 @@ def _origin(scene: Scene, s: dict[str, Array], when: Array, stream: Array, uid: 
 
     rows = np.flatnonzero(s["net"] == PROXY)
     if len(rows):
-        block = np.floor(when[rows] / 2.0).astype(np.int64)
+        # an exit is kept for some days; then the network hands out another
+        block = np.floor(when[rows] / 8.0 + uniform(draw("change", s["account"][rows]))).astype(np.int64)
         choice = np.floor(3 * roll[rows]).astype(np.int64)
         bounds = np.array(scene.plan.pools)[s["pool"][rows]]
         span = (bounds[:, 1] - bounds[:, 0]).astype(np.uint64)

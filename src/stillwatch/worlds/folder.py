@@ -142,7 +142,9 @@ def _write_networks(out: Path, scene: Scene) -> None:
     country = pa.array([COUNTRIES[c][0] for c in networks.country])
     rows = pa.table([pa.nulls(n, pa.string()), pa.array(networks.asn), kinds, country], schema=NETWORKS)
     listed = [d for i, d in enumerate(plan.devices) if uniform(draw(plan.seed, "listed", i))[0] < 0.3]
-    homes = np.flatnonzero((scene.streams["net"] == 0) & (uniform(draw(plan.seed, "mistaken", scene.streams["address"])) < 0.002))
+    homes = np.flatnonzero(
+        (scene.streams["net"] == 0) & (uniform(draw(plan.seed, "mistaken", scene.streams["address"])) < 0.002)
+    )
     net = np.array([d.network for d in listed] + scene.streams["network"][homes].tolist(), np.int64)
     seed = np.array([d.address for d in listed] + scene.streams["address"][homes].tolist(), np.uint64)
     lease = np.array([d.lease for d in listed] + scene.streams["lease"][homes].tolist())
@@ -152,7 +154,12 @@ def _write_networks(out: Path, scene: Scene) -> None:
         prefixes = networks.texts(net, bits).to_pylist()
         prefixes = sorted({f"{text}/{128 if ':' in text else 32}" for text in prefixes})
         m = len(prefixes)
-        exits = [pa.array(prefixes), pa.nulls(m, pa.int64()), pa.array(["residential_proxy"] * m), pa.nulls(m, pa.string())]
+        exits = [
+            pa.array(prefixes),
+            pa.nulls(m, pa.int64()),
+            pa.array(["residential_proxy"] * m),
+            pa.nulls(m, pa.string()),
+        ]
         rows = pa.concat_tables([rows, pa.table(exits, schema=NETWORKS)])
     pq.write_table(rows, out / "networks.parquet", compression="zstd")
 
@@ -185,4 +192,6 @@ def _round(value: int) -> int:
 
 def write_truth_events(out: Path, parts: Sequence[pa.Table]) -> None:
     """Who is behind each event of the accounts that mix."""
-    pq.write_table(pa.concat_tables([TRUTH_EVENTS.empty_table(), *parts]), out / "truth" / "events.parquet", compression="zstd")
+    pq.write_table(
+        pa.concat_tables([TRUTH_EVENTS.empty_table(), *parts]), out / "truth" / "events.parquet", compression="zstd"
+    )

@@ -17,8 +17,8 @@ from stillwatch.worlds.infrastructure import (
 )
 from stillwatch.worlds.plan import CLOUD, HOME, HOURLY, INTERACTIVE, NIGHTLY, POISSON, STATIC, VPN, Plan
 from stillwatch.worlds.text.everyday import INTENTS
-from stillwatch.worlds.text.library import T, TOOLS
 from stillwatch.worlds.text.grammar import Tables
+from stillwatch.worlds.text.library import TOOLS, T
 
 OFFICE, PRIVATE, NIGHT, FLAT, BUSINESS, STUDENT = range(6)
 PROFILES = np.array([
@@ -52,11 +52,18 @@ class Habits:
         return self.tables.names[name]
 
     def add(
-        self, rng: np.random.Generator, n: int, topics: Array | None = None, intents: Array | None = None, **columns: Any
+        self,
+        rng: np.random.Generator,
+        n: int,
+        topics: Array | None = None,
+        intents: Array | None = None,
+        **columns: Any,
     ) -> Array:
         """Append n streams; topics and intents are drawn for each unless given. Returns their row numbers."""
         self.plan.topics.append(own_topics(rng, n) if topics is None else np.broadcast_to(topics, (n, 8)))
-        self.plan.intents.append(own_intents(rng, n) if intents is None else np.broadcast_to(intents, (n, len(INTENTS))))
+        self.plan.intents.append(
+            own_intents(rng, n) if intents is None else np.broadcast_to(intents, (n, len(INTENTS)))
+        )
         return self.plan.streams.add(n, **columns)
 
     # ------------------------------------------------------------------------------------------------ common columns
@@ -128,7 +135,13 @@ class Habits:
 
     # -------------------------------------------------------------------------------------------------------- habits
     def people(
-        self, rng: np.random.Generator, account: Array, country: Array, rate: Array, server: Array | float = 0.15, **more: Any
+        self,
+        rng: np.random.Generator,
+        account: Array,
+        country: Array,
+        rate: Array,
+        server: Array | float = 0.15,
+        **more: Any,
     ) -> Array:
         """Somebody's own conversations, at their own hours, in their own languages."""
         n = len(account)
@@ -157,17 +170,33 @@ class Habits:
             "second": np.where(rng.random(n) < 0.45, rng.beta(1.0, 3.0, n), 0.0),
         }
         return self.add(
-            rng, n, **{**self.software(rng, n), **self.lengths(rng, n, jobs=False), **self.place(rng, country, server), **columns, **more}
+            rng,
+            n,
+            **{
+                **self.software(rng, n),
+                **self.lengths(rng, n, jobs=False),
+                **self.place(rng, country, server),
+                **columns,
+                **more,
+            },
         )
 
     def programs(
-        self, rng: np.random.Generator, account: Array, country: Array, rate: Array, topics: Array | None = None, **more: Any
+        self,
+        rng: np.random.Generator,
+        account: Array,
+        country: Array,
+        rate: Array,
+        topics: Array | None = None,
+        **more: Any,
     ) -> Array:
         """A program with a template or a library's prompt: on the hour, at night, in bursts or all day."""
         n = len(account)
         hourly = rng.random(n) < measured.TOP_OF_HOUR_SHARE
         library = rng.random(n) < measured.LIBRARY_SHARE
-        mode = np.where(hourly, HOURLY, np.where(rng.random(n) < 0.15, NIGHTLY, np.where(rng.random(n) < 0.5, INTERACTIVE, POISSON)))
+        mode = np.where(
+            hourly, HOURLY, np.where(rng.random(n) < 0.15, NIGHTLY, np.where(rng.random(n) < 0.5, INTERACTIVE, POISSON))
+        )
         columns: dict[str, Any] = {
             "account": account,
             "rate": rate,
@@ -189,7 +218,10 @@ class Habits:
         }
         return self.add(
             rng, n, topics,
-            **{**self.software(rng, n), **self.lengths(rng, n, jobs=True), **self.place(rng, country, 0.75), **columns, **more},
+            **{
+                **self.software(rng, n), **self.lengths(rng, n, jobs=True), **self.place(rng, country, 0.75),
+                **columns, **more,
+            },
         )  # fmt: skip
 
     def agents(self, rng: np.random.Generator, account: Array, country: Array, rate: Array, **more: Any) -> Array:

@@ -53,7 +53,9 @@ CLIENTS = (
     Client("aster-python/{}", ("3.8.0", "3.8.1", "3.9.0", "3.9.1", "3.10.0"), _PYTHON, 30),
     Client("aster-node/{}", ("2.14.2", "2.15.0", "2.15.1", "2.16.0"), _NODE, 18),
     Client("python-httpx/{}", ("0.27.2", "0.28.0", "0.28.1"), _PYTHON, 8, cached=False),
-    Client("python-requests/{}", ("2.31.0", "2.32.3", "2.32.5"), "t13d1812h1_5f0c81d3a9e2_3da6b1f70e48", 10, cached=False),
+    Client(
+        "python-requests/{}", ("2.31.0", "2.32.3", "2.32.5"), "t13d1812h1_5f0c81d3a9e2_3da6b1f70e48", 10, cached=False
+    ),
     Client("axios/{}", ("1.7.9", "1.8.1", "1.9.0"), _NODE, 7),
     Client("Go-http-client/{}", ("1.1", "2.0"), _GO, 5),
     Client("chainwork-python/{}", ("0.9.3", "0.9.4", "0.10.0"), _PYTHON, 9),
@@ -74,7 +76,8 @@ _RELEASED = 9.0
 
 def client_columns(clients: Array, lag: Array, day: Array) -> tuple[pa.Array, pa.Array]:
     """User agent and JA4 of events: the version that was current `lag` days before, or the oldest."""
-    texts, first, counts = [], [], []
+    texts: list[str] = []
+    first, counts = [], []
     for client in CLIENTS:
         first.append(len(texts))
         counts.append(len(client.versions))
@@ -91,7 +94,7 @@ class Networks:
     """The networks of a world: kind, country, system number, and blocks of addresses."""
 
     def __init__(self, seed: int) -> None:
-        kinds, country, number = [], [], []
+        kinds, country = [], []
         for c in range(len(COUNTRIES)):
             for kind in _PER_COUNTRY:
                 kinds.append(kind)

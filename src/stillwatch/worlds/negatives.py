@@ -11,7 +11,7 @@ from stillwatch.worlds.chance import Array, choose, draw
 from stillwatch.worlds.habits import BUSINESS, FLAT, OFFICE, STUDENT, Habits
 from stillwatch.worlds.infrastructure import APPLICATION_CLIENTS, COUNTRY_SHARES, COUNTRY_ZONE
 from stillwatch.worlds.ordinary import Share, heavy, register
-from stillwatch.worlds.people import campus_mail, closures, company_mail, identities
+from stillwatch.worlds.people import campus_mail, company_mail, identities
 from stillwatch.worlds.plan import CLOUD, HOME, NIGHTLY, PATHS, POISSON, QUEUE, SITE, SYNC, Plan, part
 
 _APPLICATIONS = (0.10, 0.05, 0.03, 0.02, 0.012, 0.008)
@@ -19,13 +19,12 @@ _APPLICATIONS = (0.10, 0.05, 0.03, 0.02, 0.012, 0.008)
 
 
 def applications(plan: Plan, habits: Habits, share: Share) -> None:
-    """Users of popular applications: one system prompt, one client, unrelated people; some use the interface otherwise."""
-    for number, part in enumerate(_APPLICATIONS):
+    """Users of popular applications: one system prompt, one client, unrelated people; some do other things as well."""
+    for number, users in enumerate(_APPLICATIONS):
         rng = plan.rng("application", number)
-        n = share.accounts(part, 10 if number else 30)
+        n = share.accounts(users, 10 if number else 30)
         who = identities(plan, rng, n)
-        leave = closures(plan, rng, who["created"])
-        account = register(plan, rng, who, "application_users", **leave)
+        account = register(plan, rng, who, "application_users")
         seed = draw(plan.seed, "application", number)[0]
         coder = number == 1
         in_cloud = rng.random(n) < (0.8 if number % 3 == 2 else 0.05)
@@ -38,23 +37,29 @@ def applications(plan: Plan, habits: Habits, share: Share) -> None:
         columns: dict[str, Any] = {
             **place,
             "system": habits.rule("app.system"), "system_seed": seed, "system_share": 1.0, "style": seed,
-            "client": APPLICATION_CLIENTS[number % 3], "lag": 1.0 + rng.gamma(0.7, 2.0, n), "pause": plan.pause(rng, 1.0),
+            "client": APPLICATION_CLIENTS[number % 3], "lag": 1.0 + rng.gamma(0.7, 2.0, n),
+            "pause": plan.pause(rng, 1.0),
             "temperature": (0.3, 0.7, 1.0)[number % 3], "max_tokens": (2048, 8192, 1024)[number % 3],
             "model": number % 3, "thinking": number % 2 == 0, "cache": True, "conversations": True, "platform": 0,
             "tools": (-1, 2, -1, 4, -1, 5)[number],
         }  # fmt: skip
         if number != 4:
-            columns |= {"adopt0": switch + rng.random(n) * 0.1, "adopt1": plan.releases[1] + 1.0 + number, "share0": 1.0}
-        rate = heavy(rng, n, share.daily(0.5 * part), 1.3) * 1.9
-        window = {"start": who["created"], "end": np.where(np.isnan(leave["closed"]), 1e3, leave["closed"])}
-        (habits.agents if coder else habits.people)(rng, account, who["country"], rate, **{**columns, **window})
+            columns |= {
+                "adopt0": switch + rng.random(n) * 0.1,
+                "adopt1": plan.releases[1] + 1.0 + number,
+                "share0": 1.0,
+            }
+        rate = heavy(rng, n, share.daily(0.5 * users), 1.3) * 1.9
+        (habits.agents if coder else habits.people)(rng, account, who["country"], rate, **columns)
         also = np.flatnonzero(rng.random(n) < 0.25)
         if len(also):
             start = who["created"][also]
             habits.people(rng, account[also], who["country"][also], rng.lognormal(0.5, 1.0, len(also)), start=start)
 
 
-def _organisation(plan: Plan, rng: np.random.Generator, n: int, name: str, path: str, **more: Any) -> tuple[Array, dict[str, Any]]:
+def _organisation(
+    plan: Plan, rng: np.random.Generator, n: int, name: str, path: str, **more: Any
+) -> tuple[Array, dict[str, Any]]:
     """n accounts of one organisation: one owner, one payment, one mail domain, declared as one."""
     paths = tuple(100.0 if one == path else 0.0 for one in PATHS)
     who = identities(plan, rng, n, paths)
@@ -77,11 +82,16 @@ def enterprises(plan: Plan, habits: Habits, share: Share) -> None:
         account, who = _organisation(plan, rng, n, "enterprise", "enterprise")
         seed = draw(plan.seed, "enterprise", number)[0]
         daily = share.daily(0.12 if number == 0 else 0.035 * n / sum(sizes[1:]))
-        template = np.array([habits.rule(f"ent.{letter}") for letter in "abcd"])[(np.arange(n) + number) % (4 if number == 0 else 2)]
-        topics = np.repeat(np.array([[(number * 5) % 32, (number * 5 + 1) % 32, 21, 23, 0.5, 0.8, 0.9, 1.0]]), n, axis=0)
+        template = np.array([habits.rule(f"ent.{letter}") for letter in "abcd"])[
+            (np.arange(n) + number) % (4 if number == 0 else 2)
+        ]
+        topics = np.repeat(
+            np.array([[(number * 5) % 32, (number * 5 + 1) % 32, 21, 23, 0.5, 0.8, 0.9, 1.0]]), n, axis=0
+        )
         zone = float(COUNTRY_ZONE[who["country"][0]])
         columns: dict[str, Any] = {
-            "open": template, "system": habits.rule("ent.system"), "system_seed": seed, "style": seed, "system_share": 1.0,
+            "open": template, "system": habits.rule("ent.system"), "system_seed": seed, "style": seed,
+            "system_share": 1.0,
             "client": 10 if number % 2 else 0, "lag": float(rng.gamma(2.0, 10.0)), "turns": 1.0, "end_users": 0,
             "net": SITE, "network": habits.networks.of(who["country"], "business", np.full(n, seed)), "address": seed,
             "spots": 2 + min(6, n // 20), "pause": plan.pause(rng, 1.5), "tz": zone, "temperature": 0.0, "keys": 3,
@@ -92,7 +102,8 @@ def enterprises(plan: Plan, habits: Habits, share: Share) -> None:
         for rows, mode, profile in ((np.arange(night), NIGHTLY, FLAT), (np.arange(night, n), POISSON, BUSINESS)):
             habits.programs(
                 rng, account[rows], who["country"][rows], rate[rows], topics[rows],
-                mode=mode, profile=profile, noise=0.25, active=0.97, schedule=plan.schedule("nights", 1), **part(columns, rows, n),
+                mode=mode, profile=profile, noise=0.25, active=0.97, schedule=plan.schedule("nights", 1),
+                **part(columns, rows, n),
             )  # fmt: skip
 
 
@@ -107,15 +118,23 @@ def harnesses(plan: Plan, habits: Habits, share: Share) -> None:
         seed = draw(plan.seed, "harness", number)[0]
         columns: dict[str, Any] = {
             "open": habits.rule("eval.item"), "system": habits.rule("eval.system"), "system_seed": seed, "style": seed,
-            "system_share": 1.0, "bank": bank, "turns": 1.0, "temperature": 0.0, "client": number, "end_users": 0, "keys": 1,
+            "system_share": 1.0, "bank": bank, "turns": 1.0, "temperature": 0.0, "client": number, "end_users": 0,
+            "keys": 1,
             "even": True, "net": SITE, "network": habits.networks.hosting[number], "address": seed, "spots": 1,
-            "noise": 0.02, "active": 1.0, "mode": POISSON, "profile": FLAT, "max_tokens": 4096, "share0": 1.0, "share1": 1.0,
+            "noise": 0.02, "active": 1.0, "mode": POISSON, "profile": FLAT, "max_tokens": 4096, "share0": 1.0,
+            "share1": 1.0,
             "out_median": 320.0, "seed": 42,
         }  # fmt: skip
         soon = 0.1 * (number + 1)
         for when, model in ((1.2, 0), (plan.releases[0] + soon, 0), (plan.releases[1] + soon, 1)):
-            # about a day's work: two rounds over all items, shared out over the accounts; every release is tried at once
-            run = {"start": when, "end": when + 1.0, "model": model, "adopt0": plan.releases[0], "adopt1": plan.releases[1]}
+            # about a day's work: two rounds over all items, shared out over the accounts
+            run = {
+                "start": when,
+                "end": when + 1.0,
+                "model": model,
+                "adopt0": plan.releases[0],
+                "adopt1": plan.releases[1],
+            }
             habits.programs(rng, account, who["country"], np.full(n, 2.0 * items / n), **{**columns, **run})
 
 
@@ -160,7 +179,8 @@ def pipelines(plan: Plan, habits: Habits, share: Share) -> None:
     habits.programs(
         rng, account, who["country"], rate, open=habits.rule("pipe.a"), style=seed, turns=1.0, end_users=0, active=1.0,
         mode=np.where(np.arange(n) % 2, NIGHTLY, POISSON), profile=FLAT, noise=0.35, fixed_out=rng.integers(1, 9, n),
-        start=who["created"], end=np.where(np.arange(n) % 3 == 1, plan.days * 0.8, 1e3), temperature=0.0, even=rng.random(n) < 0.5,
+        start=who["created"], end=np.where(np.arange(n) % 3 == 1, plan.days * 0.8, 1e3), temperature=0.0,
+        even=rng.random(n) < 0.5,
     )  # fmt: skip
 
 
@@ -216,8 +236,10 @@ def permitted(plan: Plan, habits: Habits, share: Share) -> None:
     bank = plan.bank(repeat=1)
     habits.programs(
         rng, account, who["country"], np.full(n, share.daily(0.022) / n), open=habits.rule("own.ask"),
-        system=habits.rule("own.system"), system_seed=seed, style=seed, system_share=1.0, bank=bank, turns=1.0, even=True,
-        mode=QUEUE, profile=FLAT, noise=0.05, active=1.0, net=SITE, network=habits.networks.hosting[9], address=seed, spots=3,
+        system=habits.rule("own.system"), system_seed=seed, style=seed, system_share=1.0, bank=bank, turns=1.0,
+        even=True,
+        mode=QUEUE, profile=FLAT, noise=0.05, active=1.0, net=SITE, network=habits.networks.hosting[9], address=seed,
+        spots=3,
         client=0, lag=8.0, temperature=0.7, max_tokens=8192, out_median=900.0, out_sigma=0.6, saturated=0.1, model=0,
         adopt0=plan.releases[0] + 0.5, share0=0.6, adopt1=np.inf, pause=plan.pause(rng, 2.0), end_users=0, keys=1,
         start=plan.days * 0.1,
@@ -232,11 +254,13 @@ def victims(plan: Plan, habits: Habits, share: Share) -> Array:
     who = identities(plan, rng, n, (50.0, 0, 0, 20.0, 30.0, 0))
     who["created"] = -rng.gamma(2.0, 120, n) - 40
     account = register(plan, rng, who, "stolen_key_victim", closed=np.nan, reason=-1, mixed=True)
-    own = {"active": 0.9, "noise": 0.4, "keys": 1}
+    own: dict[str, Any] = {"active": 0.9, "noise": 0.4, "keys": 1}
     rate = rng.lognormal(np.log(25), 0.6, n)
     half = np.arange(n) % 2 == 0
     if half.any():
-        habits.people(rng, account[half], who["country"][half], rate[half], profile=OFFICE, net=HOME, away=0.0, lease=1e4, **own)
+        habits.people(
+            rng, account[half], who["country"][half], rate[half], profile=OFFICE, net=HOME, away=0.0, lease=1e4, **own
+        )
     if (~half).any():
         habits.programs(rng, account[~half], who["country"][~half], rate[~half], **own)
     return account
@@ -248,7 +272,8 @@ def free_riders(plan: Plan, habits: Habits, accounts: Array) -> None:
     n = len(accounts)
     country = choose(rng, COUNTRY_SHARES, n)
     columns: dict[str, Any] = {
-        "start": plan.days * rng.uniform(0.4, 0.6, n), "foreign": True, "operator": plan.fresh(n), "active": 1.0, "noise": 0.3,
+        "start": plan.days * rng.uniform(0.4, 0.6, n), "foreign": True, "operator": plan.fresh(n), "active": 1.0,
+        "noise": 0.3,
     }  # fmt: skip
     habits.people(rng, accounts, country, rng.lognormal(np.log(60), 0.4, n), server=0.9, **columns)
 

@@ -52,13 +52,11 @@ def crowd(
 ) -> tuple[Array, dict[str, Any]]:
     """n unrelated people with one habit each: chats, an agent, or a program."""
     who = identities(plan, rng, n)
-    leave = closures(plan, rng, who["created"])
-    account = register(plan, rng, who, name, **leave)
+    account = register(plan, rng, who, name)
     kind = rng.random(n)
     rate = heavy(rng, n, daily)
     # some lose interest and say nothing
     until = np.where(rng.random(n) < 0.18, rng.uniform(0, plan.days, n), 1e3)
-    until = np.where(np.isnan(leave["closed"]), until, leave["closed"])
     for chosen, write in (
         (kind < 0.66, habits.people),
         ((kind >= 0.66) & (kind < 0.74), habits.agents),
@@ -86,7 +84,10 @@ def ordinary(plan: Plan, habits: Habits, share: Share) -> None:
 
 def home_together(plan: Plan, habits: Habits, share: Share) -> None:
     """Households and small teams of two to eight: one address, often one card, one hand or several."""
-    for name, part, path in (("household", 0.02, (90.0, 10.0, 0, 0, 0, 0)), ("team", 0.025, (50.0, 0, 5.0, 40.0, 5.0, 0))):
+    for name, part, path in (
+        ("household", 0.02, (90.0, 10.0, 0, 0, 0, 0)),
+        ("team", 0.025, (50.0, 0, 5.0, 40.0, 5.0, 0)),
+    ):
         rng = plan.rng(name)
         n = share.accounts(part, 12)
         group = groups(rng, n, (2, 3, 4, 5, 8), (8, 5, 3, 2, 1) if name == "household" else (2, 3, 4, 3, 2))
@@ -101,7 +102,12 @@ def home_together(plan: Plan, habits: Habits, share: Share) -> None:
         bits = draw(plan.seed, name, group)
         network = habits.networks.of(who["country"], "residential" if name == "household" else "business", bits)
         rate = heavy(rng, n, share.daily(0.015 if name == "household" else 0.025)) * 1.9
-        together = {"net": HOME, "network": network, "address": bits, "lease": 14.0 if name == "household" else 1e4}
+        together: dict[str, Any] = {
+            "net": HOME,
+            "network": network,
+            "address": bits,
+            "lease": 14.0 if name == "household" else 1e4,
+        }
         habits.people(rng, account, who["country"], rate, start=who["created"], **together)
 
 
@@ -111,7 +117,13 @@ def special_people(plan: Plan, habits: Habits, share: Share) -> None:
     n = share.accounts(0.015, 8)
     who = identities(plan, rng, n)
     account = register(plan, rng, who, "night_shift")
-    night = {"profile": NIGHT, "open": habits.rule("ops.ask"), "human": False, "second": 0.0, "language": 0}
+    night: dict[str, Any] = {
+        "profile": NIGHT,
+        "open": habits.rule("ops.ask"),
+        "human": False,
+        "second": 0.0,
+        "language": 0,
+    }
     habits.people(rng, account, who["country"], heavy(rng, n, share.daily(0.012)) * 1.9, start=who["created"], **night)
 
     n = share.accounts(0.001, 4)
@@ -121,15 +133,24 @@ def special_people(plan: Plan, habits: Habits, share: Share) -> None:
     growth = rng.uniform(0.08, 0.2, n)
     size = np.exp(-growth * (plan.days - np.maximum(who["created"], 0)) / 2)
     rate = heavy(rng, n, share.daily(0.02), 0.9, 0.3) * size
-    own = {"mode": POISSON, "profile": FLAT, "system": habits.rule("app.system"), "system_seed": draw(plan.seed, "su", np.arange(n))}
-    habits.programs(rng, account, who["country"], rate, start=who["created"], growth=growth, active=1.0, end_users=400, **own)
+    own: dict[str, Any] = {
+        "mode": POISSON,
+        "profile": FLAT,
+        "system": habits.rule("app.system"),
+        "system_seed": draw(plan.seed, "su", np.arange(n)),
+    }
+    habits.programs(
+        rng, account, who["country"], rate, start=who["created"], growth=growth, active=1.0, end_users=400, **own
+    )
 
     # an agency pays for its freelancers; each works alone
     n = share.accounts(0.006, 6)
     who = identities(plan, rng, n)
     who["payment"] = shared_payment(rng, who["payment"], groups(rng, n, (3, 5, 7), (3, 2, 1)), 0.9)
     account = register(plan, rng, who, "ordinary")
-    habits.people(rng, account, who["country"], heavy(rng, n, share.daily(0.005)) * 1.9, start=who["created"], profile=OFFICE)
+    habits.people(
+        rng, account, who["country"], heavy(rng, n, share.daily(0.005)) * 1.9, start=who["created"], profile=OFFICE
+    )
 
 
 def behind_proxies(plan: Plan, habits: Habits, share: Share) -> None:
@@ -156,9 +177,10 @@ def research(plan: Plan, habits: Habits, share: Share) -> None:
     account = register(plan, rng, who, "research", operator=plan.fresh(n)[first])
     bits = draw(plan.seed, "study", group)
     bank = [plan.bank(pool=240) for _ in range(int(group.max()) + 1)]
-    columns = {
+    columns: dict[str, Any] = {
         "open": habits.rule("study.ask"), "system": habits.rule("study.system"), "system_seed": bits, "turns": 1.0,
-        "bank": np.array(bank)[group], "net": SITE, "network": habits.networks.campus[group % len(habits.networks.campus)],
+        "bank": np.array(bank)[group], "net": SITE,
+        "network": habits.networks.campus[group % len(habits.networks.campus)],
         "address": bits, "spots": 2, "end_users": 0, "tz": COUNTRY_ZONE[who["country"]], "even": True,
     }  # fmt: skip
     rate = heavy(rng, n, share.daily(0.004), 0.8, 0.4)
@@ -169,4 +191,3 @@ def everybody(plan: Plan, habits: Habits, share: Share) -> None:
     """All of the above but those behind proxies, who need the proxies first."""
     for write in (ordinary, home_together, special_people, research):
         write(plan, habits, share)
-

@@ -1,4 +1,4 @@
-"""Who the accounts say they are. One function draws everybody's identity; campaigns change what they must and no more."""
+"""Who the accounts say they are. One function draws everybody's identity; campaigns change what they must, no more."""
 
 from __future__ import annotations
 
@@ -20,8 +20,12 @@ CAMPUS_MAIL = tuple(f"{word}.example" for word in (
     "northfield-college", "riverside-university", "lyceum-delta", "polytech-marina", "hillcrest-school", "uni-altstadt",
     "institute-aurora", "gymnasium-linden", "campus-solana", "sakura-college", "escuela-prado", "lakeshore-academy",
 ))  # fmt: skip
-_HEADS = ("nord", "blue", "terra", "vita", "octo", "luna", "arbor", "delta", "prime", "hexa", "mono", "alta", "rivo", "cedar")  # fmt: skip
-_TAILS = ("soft", "works", "lab", "trade", "media", "foods", "logic", "care", "craft", "energy", "studio", "data", "build")  # fmt: skip
+_HEADS = (
+    "nord", "blue", "terra", "vita", "octo", "luna", "arbor", "delta", "prime", "hexa", "mono", "alta", "rivo", "cedar",
+)  # fmt: skip
+_TAILS = (
+    "soft", "works", "lab", "trade", "media", "foods", "logic", "care", "craft", "energy", "studio", "data", "build",
+)  # fmt: skip
 COMPANY_MAIL = tuple(f"{a}{b}{n}.example" for n in ("", "-eu", "-us", "-group") for a in _HEADS for b in _TAILS)
 DOMAINS = (*FREE_MAIL, *THROWAWAY, *CAMPUS_MAIL, *COMPANY_MAIL)
 _THROW, _CAMPUS, _COMPANY = len(FREE_MAIL), len(FREE_MAIL) + len(THROWAWAY), len(DOMAINS) - len(COMPANY_MAIL)

@@ -14,7 +14,8 @@ import numpy as np
 from stillwatch.worlds.chance import Array, draw
 
 LABELS = (
-    "ordinary", "campaign", "application_users", "enterprise", "evaluation_harness", "classroom", "pipeline", "reseller",
+    "ordinary", "campaign", "application_users", "enterprise", "evaluation_harness", "classroom", "pipeline",
+    "reseller",
     "permitted_distiller", "stolen_key_victim", "research", "startup", "night_shift", "household", "team", "relay",
 )  # fmt: skip
 PATHS = ("self_serve", "education", "research", "startup", "enterprise", "reseller")
@@ -23,7 +24,7 @@ PLATFORMS = ("first_party", "cloud", "reseller")
 REASONS = ("user_request", "payment_failed", "abuse")
 
 INTERACTIVE, POISSON, QUEUE, HOURLY, NIGHTLY, SYNC = range(6)
-"""How a stream's conversations lie in the day: sessions, independent, evenly spread, on the hour, one run, shared bursts."""
+"""How a stream's conversations lie in the day: sessions, alone, evenly spread, on the hour, one run, shared bursts."""
 HOME, CLOUD, STATIC, SITE, PROXY, VPN = range(6)
 """Where a stream's requests come from."""
 
@@ -46,14 +47,17 @@ STREAM_FIELDS: dict[str, tuple[str, Any]] = {
     "schedule": ("i4", -1), "pause": ("i4", -1), "bank": ("i4", -1), "hop": ("f4", 0.0),
     # what is asked
     "open": ("i4", -1), "follow": ("i4", -1), "reply": ("i4", -1), "agent": ("?", False), "system": ("i4", -1),
-    "vary": ("?", False), "system_seed": ("u8", 0), "system_share": ("f4", 1.0), "style": ("u8", 0), "tools": ("i2", -1),
+    "vary": ("?", False), "system_seed": ("u8", 0), "system_share": ("f4", 1.0), "style": ("u8", 0),
+    "tools": ("i2", -1),
     "even": ("?", False), "language": ("i1", 0), "language2": ("i1", 0), "second": ("f4", 0.0), "human": ("?", False),
     # with what
-    "model": ("i1", 1), "adopt0": ("f8", _NEVER), "adopt1": ("f8", _NEVER), "share0": ("f4", 1.0), "share1": ("f4", 1.0),
+    "model": ("i1", 1), "adopt0": ("f8", _NEVER), "adopt1": ("f8", _NEVER), "share0": ("f4", 1.0),
+    "share1": ("f4", 1.0),
     "client": ("i2", 0), "lag": ("f4", 10.0), "temperature": ("f4", np.nan), "top_p": ("f4", np.nan),
     "max_tokens": ("i4", 1024), "choices": ("i2", -1), "seed": ("i4", -1), "out_median": ("f4", 300.0),
     "out_sigma": ("f4", 0.8), "fixed_out": ("f4", 0.0), "saturated": ("f4", 0.0), "thinking": ("?", False),
-    "signed": ("?", False), "cache": ("?", False), "extra": ("f4", 0.0), "refused": ("f4", 0.004), "errors": ("f4", 0.008),
+    "signed": ("?", False), "cache": ("?", False), "extra": ("f4", 0.0), "refused": ("f4", 0.004),
+    "errors": ("f4", 0.008),
     # from where
     "net": ("i1", HOME), "network": ("i4", 0), "mobile": ("i4", 0), "address": ("u8", 0), "lease": ("f4", 14.0),
     "away": ("f4", 0.0), "spots": ("i2", 1), "pool": ("i2", 0), "platform": ("i1", 0), "key": ("i8", 0),

@@ -105,7 +105,7 @@ def day_of(plan: Plan, streams: dict[str, Array], counts: Array, day: int) -> Da
     start, stretch = _fit(rng, streams, day, stream, start, length)
     seconds = start[talk] + elapsed * stretch[talk]
 
-    owner = _hop(rng, streams, n, owner, stream, talk, turn)
+    owner = _hop(rng, streams, day, n, owner, stream, talk, turn)
     order = np.argsort(seconds, kind="stable")
     hours = day + seconds / DAY
     broken = (hours >= plan.outage[0]) & (hours < plan.outage[1])
@@ -135,7 +135,9 @@ def _conversations(rng: np.random.Generator, streams: dict[str, Array], busy: Ar
     return owner, np.minimum(_MOST_TURNS, size - part * _MOST_TURNS)
 
 
-def _starts(plan: Plan, rng: np.random.Generator, streams: dict[str, Array], day: int, stream: Array, local: Array) -> Array:
+def _starts(
+    plan: Plan, rng: np.random.Generator, streams: dict[str, Array], day: int, stream: Array, local: Array
+) -> Array:
     """Second of the day at which each conversation begins, before pauses."""
     of = {name: streams[name][stream] for name in ("mode", "profile", "tz", "burst", "spread", "runs", "schedule")}
     count = np.bincount(stream, minlength=len(streams["account"]))[stream]
@@ -164,12 +166,17 @@ def _starts(plan: Plan, rng: np.random.Generator, streams: dict[str, Array], day
     out[rows] = at + rng.exponential(9.0, len(rows)) + length * rng.random(len(rows))
 
     rows = np.flatnonzero(of["mode"] == NIGHTLY)
-    hour = 1.0 + 3.0 * uniform(draw(plan.seed, "night", np.where(of["schedule"][rows] >= 0, of["schedule"][rows] + 10**9, stream[rows])))
+    hour = 1.0 + 3.0 * uniform(
+        draw(plan.seed, "night", np.where(of["schedule"][rows] >= 0, of["schedule"][rows] + 10**9, stream[rows]))
+    )
     length = np.clip(120.0 * count[rows], 600.0, 5 * 3600.0)
     out[rows] = np.mod(hour - of["tz"][rows], 24.0) * 3600.0 + rng.exponential(20.0, len(rows)) + length * u[rows]
 
     rows = np.flatnonzero(of["mode"] == SYNC)
-    out[rows] = _bursts(plan, day, of["schedule"][rows], of["tz"][rows], u[rows]) + rng.exponential(1.0, len(rows)) * of["spread"][rows]
+    out[rows] = (
+        _bursts(plan, day, of["schedule"][rows], of["tz"][rows], u[rows])
+        + rng.exponential(1.0, len(rows)) * of["spread"][rows]
+    )
     return np.mod(out, DAY)
 
 
@@ -197,7 +204,9 @@ def _bursts(plan: Plan, day: int, schedule: Array, zone: Array, u: Array) -> Arr
     return out
 
 
-def _pauses(plan: Plan, rng: np.random.Generator, streams: dict[str, Array], day: int, stream: Array, start: Array) -> Array:
+def _pauses(
+    plan: Plan, rng: np.random.Generator, streams: dict[str, Array], day: int, stream: Array, start: Array
+) -> Array:
     """Conversations that fall into their group's pause begin after it."""
     group = streams["pause"][stream]
     start = start.copy()
@@ -227,22 +236,33 @@ def _fit(
 
 
 def _hop(
-    rng: np.random.Generator, streams: dict[str, Array], n: Array, owner: Array, stream: Array, talk: Array, turn: Array
+    rng: np.random.Generator,
+    streams: dict[str, Array],
+    day: int,
+    n: Array,
+    owner: Array,
+    stream: Array,
+    talk: Array,
+    turn: Array,
 ) -> Array:
     """Some conversations go on under another account of the same scheduler after a turn or two."""
     hops = rng.random(len(stream)) < streams["hop"][stream]
     if not hops.any():
         return owner
-    able = np.flatnonzero((streams["hop"] > 0) & (n > 0))
+    whole = (streams["start"] <= day) & (streams["end"] >= day + 1)
+    able = np.flatnonzero((streams["hop"] > 0) & (n > 0) & whole)
     other = stream.copy()
     for schedule in np.unique(streams["schedule"][stream[hops]]):
         mates = able[streams["schedule"][able] == schedule]
         rows = np.flatnonzero(hops & (streams["schedule"][stream] == schedule))
-        other[rows] = mates[rng.integers(0, len(mates), len(rows))]
+        if len(mates):
+            other[rows] = mates[rng.integers(0, len(mates), len(rows))]
     return np.where(turn >= 2, other[talk], owner)
 
 
-def _items(plan: Plan, streams: dict[str, Array], counts: Array, day: int, stream: Array, uid: Array, start: Array) -> Array:
+def _items(
+    plan: Plan, streams: dict[str, Array], counts: Array, day: int, stream: Array, uid: Array, start: Array
+) -> Array:
     """The task of each conversation: the next of the bank in order of time, or whatever the kind of bank says."""
     out = uid.copy()
     bank = streams["bank"][stream]

@@ -93,11 +93,17 @@ def build(name: str, scale: float, seed: int, prompts: Path | None) -> tuple[Sce
     wanted = _campaigns(plan, habits, one, scale, resellers, victims)
     ordinary.behind_proxies(plan, habits, share)
     accounts, streams = plan.accounts.finish(), plan.streams.finish()
+    # nobody sends before the account is opened or after it is closed
+    closed = np.nan_to_num(accounts["closed"], nan=np.inf)[streams["account"]]
+    streams["start"] = np.maximum(streams["start"], accounts["created"][streams["account"]])
+    streams["end"] = np.minimum(streams["end"], closed)
     calibrate(plan, streams, one.honest_events * scale, wanted)
     scene = Scene(
         plan, accounts, streams, np.concatenate(plan.topics), np.concatenate(plan.intents), tables, networks,
         folder.account_ids(seed, len(accounts["org"])), folder.org_ids(seed, accounts["org"]),
     )  # fmt: skip
+    for blocks in (plan.accounts.blocks, plan.streams.blocks, plan.topics, plan.intents):
+        blocks.clear()  # a large world's columns need not be there twice
     return scene, volumes(plan, streams)
 
 
@@ -109,7 +115,7 @@ def _empty(one: Spec, seed: int) -> Plan:
 
 
 def _campaigns(plan: Plan, habits: Habits, one: Spec, scale: float, resellers: Array, victims: Array) -> list[float]:
-    """The world's labs; without any, stolen keys serve somebody else, and proxies exist all the same. Exchanges of each."""
+    """The world's labs, and exchanges of each; without any, stolen keys serve others, and proxies exist as well."""
     wanted = []
     for number, lab in enumerate(one.labs):
         n = max(lab.least, round(lab.accounts * scale))
@@ -175,7 +181,8 @@ def _truth(one: Spec, scene: Scene, day: Day, rows: slice, made: pa.RecordBatch)
     return pa.table(
         {
             "event_id": made.column("event_id").take(index), "account_id": made.column("account_id").take(index),
-            "operator_id": folder.operator_ids(scene.plan.seed, operator), "label": pa.array(LABELS).take(pa.array(label)),
+            "operator_id": folder.operator_ids(scene.plan.seed, operator),
+            "label": pa.array(LABELS).take(pa.array(label)),
             "campaign": folder.campaign_names(one, campaign),
         },
         schema=folder.TRUTH_EVENTS,

@@ -3,6 +3,8 @@
 The same topics and words as everybody's; a permitted distiller uses the same rules with a bank and phrasing of its own.
 """
 
+# ruff: noqa: E501 - word lists and grammar lines are as long as they are
+
 RULES = {
     # -- tasks: what a bank holds; the whole text is a function of the item -------------------------------------------
     "task": "{#task.any}",

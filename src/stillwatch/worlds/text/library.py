@@ -42,13 +42,13 @@ def library(prompts: Path | None = None) -> Tables:
 
 
 def _from_prompts(grammar: Grammar, folder: Path) -> None:
-    """Put the texts of `folder` in the place of people's first requests, job inputs and harvesters' tasks."""
+    """Put the texts of `folder` in the place of people's first requests, jobs, documents and harvesters' tasks."""
     benign, attacker = read_prompts(folder)
     sources = sorted(benign)
     for context in range(CONTEXTS):
         # a person's topics become sources: who asks about one thing draws from one corpus
         grammar.add_words("prompt", context, benign[sources[context % len(sources)]])
-    for name in (*_HUMAN, "pipe.text", *(f"{language}.ask" for language in LANGUAGES[1:])):
+    for name in (*_HUMAN, "pipe.text", "p.job", "paste", *(f"{language}.ask" for language in LANGUAGES[1:])):
         grammar.bodies[name] = [(1.0, "{@prompt}")]
     grammar.add_texts("bank", attacker, bank=True)
     grammar.bodies["task"] = [(1.0, "{bank}")]

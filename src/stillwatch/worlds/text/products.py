@@ -1,5 +1,7 @@
 """Texts of organisations that run one thing at scale: applications, enterprises, harnesses, classes, pipelines."""
 
+# ruff: noqa: E501 - word lists and grammar lines are as long as they are
+
 RULES = {
     # applications: one fixed system prompt each, drawn by the application's style seed; users type what they like
     "app.system": """

@@ -19,20 +19,20 @@ _R = np.uint64(0xD6E8FEB86659FD93)
 _M1, _M2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
 
-@nb.njit(cache=True, inline="always")
-def _mix(x: np.uint64) -> np.uint64:
+@nb.njit(cache=True, error_model="numpy")
+def _mix(x):  # type: ignore[no-untyped-def]
     x = x + _G
     x = (x ^ (x >> np.uint64(30))) * _M1
     x = (x ^ (x >> np.uint64(27))) * _M2
     return x ^ (x >> np.uint64(31))
 
 
-@nb.njit(cache=True, inline="always")
-def _pick(seed: np.uint64, n: int) -> int:
+@nb.njit(cache=True, error_model="numpy")
+def _pick(seed, n):  # type: ignore[no-untyped-def]
     return np.int64((seed >> np.uint64(33)) * np.uint64(n) >> np.uint64(31))
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def _production(rule, seed, item, rules, weights, banks):  # type: ignore[no-untyped-def]
     first, end = rules[rule], rules[rule + 1]
     n = end - first
@@ -41,25 +41,52 @@ def _production(rule, seed, item, rules, weights, banks):  # type: ignore[no-unt
     if weights[first] == 0.0:
         return first + _pick(seed, n)
     u = (seed >> np.uint64(11)) * (1.0 / 9007199254740992.0) * weights[end - 1]
-    return first + min(np.searchsorted(weights[first:end], u, side="right"), n - 1)
+    at = first
+    while at < end - 1 and weights[at] <= u:
+        at += 1
+    return at
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
 def _grown(out, need):  # type: ignore[no-untyped-def]
     bigger = np.empty(max(need, out.size * 2), np.uint8)
-    bigger[: out.size] = out
+    for i in range(out.size):
+        bigger[i] = out[i]
     return bigger
 
 
-@nb.njit(cache=True)
-def _expand(rule, context, seeds, out, at, symbols, productions, rules, weights, banks, classes, pool, offsets):  # type: ignore[no-untyped-def]
+@nb.njit(cache=True, error_model="numpy")
+def _literal(out, at, text):  # type: ignore[no-untyped-def]
+    if at + text.size + 64 > out.size:
+        out = _grown(out, at + text.size + 64)
+    for i in range(text.size):
+        out[at] = text[i]
+        at += 1
+    return out, at
+
+
+@nb.njit(cache=True, error_model="numpy")
+def _number(out, at, value):  # type: ignore[no-untyped-def]
+    if at + 84 > out.size:
+        out = _grown(out, at + 84)
+    size, rest = 1, value // 10
+    while rest > 0:
+        size, rest = size + 1, rest // 10
+    for i in range(size):
+        out[at + size - 1 - i] = 48 + value % 10
+        value //= 10
+    return out, at + size
+
+
+@nb.njit(cache=True, error_model="numpy")
+def _expand(rule, context, seeds, out, at, grammar):  # type: ignore[no-untyped-def]
     """Write one rule's expansion at `at`; seeds are those of event, style and item. Returns (buffer, end)."""
+    symbols, productions, rules, weights, banks, classes, pool, offsets = grammar
     pos = np.empty(_DEPTH, np.int64)
     end = np.empty(_DEPTH, np.int64)
     left = np.empty(_DEPTH, np.int64)  # of a repeat frame: times still to come; -1 in others
     seed = np.empty(_DEPTH, np.uint64)
     root = np.empty(_DEPTH, np.uint64)
-    digits = np.empty(20, np.uint8)
     item = seeds[2]
     here = _mix(seeds[0] ^ np.uint64(rule) * _R)
     p = _production(rule, here, item, rules, weights, banks)
@@ -78,12 +105,7 @@ def _expand(rule, context, seeds, out, at, symbols, productions, rules, weights,
             pos[top] += 1
             kind, a, b = symbols[s, 0], symbols[s, 1], symbols[s, 2]
             if kind == 0:
-                start, stop = offsets[a], offsets[a + 1]
-                if at + stop - start + 64 > out.size:
-                    out = _grown(out, at + stop - start + 64)
-                for i in range(start, stop):
-                    out[at] = pool[i]
-                    at += 1
+                out, at = _literal(out, at, pool[offsets[a] : offsets[a + 1]])
                 continue
             register, domain = symbols[s, 4], symbols[s, 5]
             base = root[top] if domain == 0 else seeds[domain]
@@ -94,19 +116,7 @@ def _expand(rule, context, seeds, out, at, symbols, productions, rules, weights,
             else:
                 here = _mix(seed[top] ^ np.uint64(s + 1) * _G)
             if kind == 3:
-                value = a + _pick(here, b - a + 1)
-                k = 0
-                while True:
-                    digits[k] = 48 + value % 10
-                    value //= 10
-                    k += 1
-                    if value == 0:
-                        break
-                if at + k + 64 > out.size:
-                    out = _grown(out, at + k + 64)
-                for i in range(k - 1, -1, -1):
-                    out[at] = digits[i]
-                    at += 1
+                out, at = _number(out, at, a + _pick(here, b - a + 1))
                 continue
             if kind == 4:
                 top += 1
@@ -120,41 +130,26 @@ def _expand(rule, context, seeds, out, at, symbols, productions, rules, weights,
     return out, at
 
 
-@nb.njit(cache=True)
-def _texts(rule, context, seeds, size, symbols, productions, rules, weights, banks, classes, pool, offsets):  # type: ignore[no-untyped-def]
-    out = np.empty(size, np.uint8)
-    ends = np.zeros(rule.size + 1, np.int32)
-    at = 0
-    for i in range(rule.size):
-        if rule[i] >= 0:
-            out, at = _expand(
-                rule[i], context[i], seeds[i], out, at,
-                symbols, productions, rules, weights, banks, classes, pool, offsets,
-            )  # fmt: skip
-        ends[i + 1] = at
-    return out[:at], ends
-
-
-@nb.njit(cache=True)
-def _literal(out, at, text):  # type: ignore[no-untyped-def]
-    if at + text.size + 64 > out.size:
-        out = _grown(out, at + text.size + 64)
-    for i in range(text.size):
-        out[at] = text[i]
-        at += 1
-    return out, at
-
-
-@nb.njit(cache=True)
-def _messages(
-    starts, role, rule, context, seeds, size, wraps, wrap_at,
-    symbols, productions, rules, weights, banks, classes, pool, offsets,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+@nb.njit(cache=True, error_model="numpy")
+def _messages(starts, role, rule, context, seeds, size, wraps, wrap_at, grammar):  # type: ignore[no-untyped-def]
     out = np.empty(size, np.uint8)
     n = starts.size - 1
     ends = np.zeros(n + 1, np.int32)
-    at = 0
+    at = np.int64(0)
     for e in range(n):
+        # plain text: one rule or none, and nothing around it
+        if role[starts[e]] < 0:
+            if rule[starts[e]] >= 0:
+                out, at = _expand(
+                    rule[starts[e]],
+                    context[starts[e]],
+                    seeds[starts[e]],
+                    out,
+                    at,
+                    grammar,
+                )
+            ends[e + 1] = at
+            continue
         if at + 8 > out.size:
             out = _grown(out, at + 8)
         out[at] = 91  # [
@@ -166,9 +161,13 @@ def _messages(
             w = 2 * role[m]
             out, at = _literal(out, at, wraps[wrap_at[w] : wrap_at[w + 1]])
             out, at = _expand(
-                rule[m], context[m], seeds[m], out, at,
-                symbols, productions, rules, weights, banks, classes, pool, offsets,
-            )  # fmt: skip
+                rule[m],
+                context[m],
+                seeds[m],
+                out,
+                at,
+                grammar,
+            )
             out, at = _literal(out, at, wraps[wrap_at[w + 1] : wrap_at[w + 2]])
         if at + 8 > out.size:
             out = _grown(out, at + 8)
@@ -206,9 +205,11 @@ def _strings(data: Array, ends: Array, missing: Array | None = None) -> pa.Array
 
 def texts(tables: Tables, rule: Array, context: Array, seeds: Array) -> pa.Array:
     """Plain texts, [n]: rule numbers (-1 is null), contexts, and seeds of event, style and item, [n, 3] uint64."""
-    data, ends = _texts(
-        rule.astype(np.int64), context.astype(np.int64), seeds, 64 * len(rule) + 1024, *_arguments(tables, tables.plain)
-    )
+    n = len(rule)
+    data, ends = _messages(
+        np.arange(n + 1), np.full(n, -1), rule.astype(np.int64), context.astype(np.int64), seeds, 64 * n + 1024,
+        _WRAP_BYTES, _WRAP_AT, _arguments(tables, tables.plain),
+    )  # fmt: skip
     return _strings(data, ends, rule < 0)
 
 
@@ -216,6 +217,6 @@ def messages(tables: Tables, starts: Array, role: Array, rule: Array, context: A
     """The `messages` column, [events]: JSON of the messages starts[e] to starts[e + 1] of each event e."""
     data, ends = _messages(
         starts.astype(np.int64), role.astype(np.int64), rule.astype(np.int64), context.astype(np.int64), seeds,
-        400 * len(rule) + 1024, _WRAP_BYTES, _WRAP_AT, *_arguments(tables, tables.escaped),
+        400 * len(rule) + 1024, _WRAP_BYTES, _WRAP_AT, _arguments(tables, tables.escaped),
     )  # fmt: skip
     return _strings(data, ends)

@@ -1,5 +1,7 @@
 """English word lists of our own, by topic: things, tasks, places and measures. Four topics make an area."""
 
+# ruff: noqa: E501 - word lists and grammar lines are as long as they are
+
 from __future__ import annotations
 
 THINGS, TASKS, PLACES, MEASURES = "thing", "task", "place", "measure"
