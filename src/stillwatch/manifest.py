@@ -8,8 +8,8 @@ from typing import Any
 
 from stillwatch import __version__
 from stillwatch.ingest.accounts import Context
-from stillwatch.ingest.ingest import IngestReport
 from stillwatch.ingest.pseudonyms import Pseudonyms
+from stillwatch.ingest.report import IngestReport
 from stillwatch.judging import Judgement
 from stillwatch.linking.link import LinkResult
 from stillwatch.model import EVENTS

@@ -19,8 +19,9 @@ from stillwatch.engine.duckdb import DuckDBEngine
 from stillwatch.engine.meter import Meter
 from stillwatch.engine.runfolder import RunFolder
 from stillwatch.ingest.accounts import Context, everyone
-from stillwatch.ingest.ingest import IngestReport, ingest
+from stillwatch.ingest.ingest import ingest
 from stillwatch.ingest.pseudonyms import Pseudonyms
+from stillwatch.ingest.report import IngestReport
 from stillwatch.judging import Judgement, judge
 from stillwatch.judging.gather import gather
 from stillwatch.linking import profiles, traits, victims

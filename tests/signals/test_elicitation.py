@@ -13,10 +13,7 @@ def twin(world: World, members: list[str]) -> float:
     for name in members:
         rows = world.events([name])
         # the log keeps single precision
-        labelled = [
-            [float(np.float32(row[part])) for part in PARTS if row.get(part) is not None]
-            for row in rows
-        ]
+        labelled = [[float(np.float32(row[part])) for part in PARTS if row.get(part) is not None] for row in rows]
         known = [max(values) for values in labelled if values]
         parts += [(sum(known) / len(known), len(known))] if known else []
     return share(parts)

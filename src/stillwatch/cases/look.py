@@ -40,7 +40,7 @@ class Look:
         """Verdict rows a reader asks for: everything but lone ordinary accounts, the gravest first."""
         order = "case verdict " + " ".join(f"when '{v}' then {k}" for k, v in enumerate(RANK)) + " else 9 end"
         return self.rows(
-            f"select * from verdicts where verdict <> 'ordinary' or accounts > 1 "
+            f"select * from verdicts where (verdict <> 'ordinary' or accounts > 1) and events > 0 "
             f"order by {order}, bits_purpose + bits_source desc nulls last, events desc, operator_id limit ?",
             most,
         )

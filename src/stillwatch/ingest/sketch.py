@@ -3,142 +3,122 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from stillwatch.hashing import buffers, hash64_array
-from stillwatch.ingest.text.labels import cue_table
-from stillwatch.ingest.text.lexical import EDGE, SCRIPTS, WHOLE, Lexical, sketch, tokens
-from stillwatch.ingest.text.messages import Asked, asked, tool_names
-from stillwatch.ingest.text.tokens import PLACEHOLDERS
+from stillwatch.ingest.columns import valid_text
+from stillwatch.ingest.text.extract import Texts, last_user, utf8
+from stillwatch.ingest.text.kernel import Lexical, sketch
+from stillwatch.ingest.text.messages import instructions, tool_names
+from stillwatch.ingest.text.show import masked
+from stillwatch.ingest.text.unicode import SCRIPTS
 from stillwatch.model import BANDS, LABELS, SKELETONS, SKETCHES, VECTOR
 from stillwatch.settings import IngestSettings
 
+SketchSettings: TypeAlias = IngestSettings
 REPEATS = 3
 """Times a skeleton must occur in a batch for its masked text to be kept."""
 EXEMPLAR = 300
 """Characters of masked text kept."""
+Bytes: TypeAlias = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
 class SketchColumns:
-    """Text columns of `model.SKETCHES`, masked text of skeletons that repeat, and how many texts were cut."""
+    """Text columns of `model.SKETCHES`, masked text of skeletons that repeat, texts cut, messages that were no JSON."""
 
     columns: pa.RecordBatch
     skeletons: pa.RecordBatch
     cut: int
+    malformed: int
 
 
-def sketch_batch(events: pa.RecordBatch | pa.Table, settings: IngestSettings | None = None) -> SketchColumns:
-    """Sketch the columns `messages`, `system` and `tools` of a batch of `model.EVENTS`."""
+def sketch_batch(events: pa.RecordBatch | pa.Table, settings: SketchSettings | None = None) -> SketchColumns:
+    """Sketch the columns `messages`, `system` and `tools` (each may be absent) of a batch of `model.EVENTS`.
+
+    A row's columns depend on that row alone; a column without text is null.
+    """
     settings = settings or IngestSettings()
-    requests = [asked(m, s) for m, s in zip(_strings(events, "messages"), _strings(events, "system"), strict=True)]
-    user, cut_user = _bytes([request.user for request in requests], settings.max_text_bytes)
-    system, cut_system = _bytes([request.system for request in requests], settings.max_text_bytes)
-    has_text = np.array([request.user is not None for request in requests], dtype=bool)
-    has_system = np.array([request.system is not None for request in requests], dtype=bool)
-    of_user, of_system = _sketch(user), _distinct(system)
-    columns = _columns(requests, of_user, of_system, has_text, has_system)
-    tools = pa.array([tool_names(value) for value in _strings(events, "tools")], pa.string())
-    columns["tools_skeleton"] = pa.array(hash64_array(tools), mask=np.asarray(tools.is_null()))
-    columns["script"] = pa.array(SCRIPTS, pa.string()).take(pa.array(of_user.script, mask=~has_text))
+    user = last_user(_strings(events, "messages"), settings.max_text_bytes)
+    told, system, cut = _system(_strings(events, "system"), user.system, settings.max_text_bytes)
+    columns = _columns(user, sketch(user.data, user.offsets), system)
+    columns["tools_skeleton"] = _tools(_strings(events, "tools"))
     names = [field.name for field in SKETCHES if field.name in columns]
-    arrays = [columns[name].cast(SKETCHES.field(name).type) for name in names]
-    parts = [("whole", of_user.skeleton, user), ("lead", of_user.lead, user), ("trail", of_user.trail, user)]
-    texts = _exemplars([*parts, ("system", of_system.skeleton, system)], settings.exemplars)
-    return SketchColumns(pa.RecordBatch.from_arrays(arrays, names=names), texts, cut_user + cut_system)
+    batch = pa.RecordBatch.from_arrays([columns[name].cast(SKETCHES.field(name).type) for name in names], names=names)
+    asks = (user.data, user.offsets)
+    parts = [("whole", "skeleton", asks), ("lead", "lead_skeleton", asks), ("trail", "trail_skeleton", asks),
+             ("system", "system_skeleton", told)]  # fmt: skip
+    rows = [row for part, name, texts in parts if settings.exemplars for row in _repeated(part, columns[name], *texts)]
+    skeletons = pa.RecordBatch.from_pylist(rows, schema=SKELETONS)
+    return SketchColumns(batch, skeletons, user.cut + cut, user.malformed)
 
 
-def _strings(events: pa.RecordBatch | pa.Table, name: str) -> list[str | None]:
-    """Column as Python strings; broken UTF-8 is replaced. All None where the column is absent."""
+def _strings(events: pa.RecordBatch | pa.Table, name: str) -> pa.Array:
+    """Column as valid UTF-8; all null where it is absent."""
     if name not in events.schema.names:
-        return [None] * events.num_rows
+        return pa.nulls(events.num_rows, pa.string())
     column = events.column(name)
-    try:
-        return list(column.to_pylist())
-    except UnicodeDecodeError:
-        values = column.cast(pa.binary()).to_pylist()
-        return [None if value is None else value.decode("utf-8", "replace") for value in values]
+    return valid_text(column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column)
 
 
-def _bytes(texts: list[str | None], most: int) -> tuple[list[bytes], int]:
-    """UTF-8 of each text, cut at `most` bytes; b"" for None; and how many were cut."""
-    out, cut = [], 0
-    for text in texts:
-        data = b"" if text is None else text.encode("utf-8", "replace")
-        if len(data) > most:
-            data, cut = data[:most].decode("utf-8", "ignore").encode(), cut + 1
-        out.append(data)
-    return out, cut
-
-
-def _sketch(texts: list[bytes]) -> Lexical:
+def _system(column: pa.Array, among: dict[int, str], most: int) -> tuple[Bytes, Lexical, int]:
+    """Instructions of each row as bytes and as sketches, and how many were cut. They repeat: each is sketched once."""
+    if among:
+        rows = column.to_pylist()
+        for row, text in among.items():
+            rows[row] = rows[row] or text
+        column = utf8(rows)
+    encoded = column.cast(pa.large_string()).fill_null("").dictionary_encode()
+    texts = [(instructions(text) or "").encode("utf-8", "replace") for text in encoded.dictionary.to_pylist()]
+    long = np.array([len(text) > most for text in texts], np.bool_)
+    texts = [text[:most].decode("utf-8", "ignore").encode() if len(text) > most else text for text in texts]
     data, offsets = buffers(pa.array(texts, pa.large_binary()))
-    return sketch(data, offsets, cue_table())
+    place = encoded.indices.to_numpy()
+    once = sketch(data, offsets)
+    whole = pa.array(texts, pa.large_binary()).take(encoded.indices)
+    return buffers(whole), Lexical(*(values[place] for values in once)), int(long[place].sum())
 
 
-def _distinct(texts: list[bytes]) -> Lexical:
-    """System instructions repeat: each distinct text is sketched once."""
-    encoded = pa.array(texts, pa.large_binary()).dictionary_encode()
-    once, place = _sketch(encoded.dictionary.to_pylist()), encoded.indices.to_numpy()
-    names = ("skeleton", "lead", "trail", "item", "bands", "vector", "labels", "words", "script")
-    return Lexical(*(getattr(once, name)[place] for name in names))
+def _tools(tools: pa.Array) -> pa.Array:
+    """Hash of what `tool_names` says; each distinct text is read once."""
+    encoded = tools.dictionary_encode()
+    names = pa.array([tool_names(text) for text in encoded.dictionary.to_pylist()], pa.large_string())
+    return pa.array(hash64_array(names), mask=np.asarray(names.is_null())).take(encoded.indices)
 
 
-def _columns(
-    requests: list[Asked],
-    user: Lexical,
-    system: Lexical,
-    has_text: npt.NDArray[np.bool_],
-    has_system: npt.NDArray[np.bool_],
-) -> dict[str, pa.Array]:
-    """Everything numeric; null where there is no text."""
-    none = ~has_text
+def _columns(user: Texts, asks: Lexical, told: Lexical) -> dict[str, pa.Array]:
+    """Everything but the tools; null where there is no text, or no word for it in the text."""
+    none, wordless, edgeless = np.diff(user.offsets) == 0, asks.words == 0, asks.edged == 0
     out = {
-        "skeleton": pa.array(user.skeleton, mask=none),
-        "lead_skeleton": pa.array(user.lead, mask=none),
-        "trail_skeleton": pa.array(user.trail, mask=none),
-        "item": pa.array(user.item, mask=none),
-        "system_skeleton": pa.array(system.skeleton, mask=~has_system),
-        "bands": pa.FixedSizeListArray.from_arrays(pa.array(user.bands.ravel()), BANDS, mask=pa.array(none)),
-        "vector": pa.FixedSizeListArray.from_arrays(pa.array(user.vector.ravel()), VECTOR, mask=pa.array(none)),
-        "words": pa.array(user.words, mask=none),
-        "turns": pa.array([request.turns for request in requests], pa.int32()),
+        "skeleton": pa.array(asks.skeleton, mask=wordless),
+        "lead_skeleton": pa.array(asks.lead, mask=edgeless),
+        "trail_skeleton": pa.array(asks.trail, mask=edgeless),
+        "system_skeleton": pa.array(told.skeleton, mask=told.words == 0),
+        "item": pa.array(asks.item, mask=none),
+        "bands": pa.FixedSizeListArray.from_arrays(pa.array(asks.bands.ravel()), BANDS, mask=pa.array(wordless)),
+        "vector": pa.FixedSizeListArray.from_arrays(pa.array(asks.vector.ravel()), VECTOR, mask=pa.array(wordless)),
+        "words": pa.array(asks.words, mask=none),
+        "turns": pa.array(user.turns, mask=user.turns < 0),
+        "script": pa.array(SCRIPTS).take(pa.array(asks.script.astype(np.int32), mask=none)),
     }
-    # what the system prompt asks for is asked of every message
-    labels = np.maximum(user.labels, np.where(has_system[:, None], system.labels, 0))
-    for place, name in enumerate(LABELS):
-        out[name] = pa.array(labels[:, place], mask=none & ~has_system)
-    return out
+    # what the system instructions ask for is asked of every message; a text without words has labels of 0
+    sure, silent = np.maximum(asks.labels, told.labels), none & (told.words == 0)
+    return out | {name: pa.array(sure[:, place], mask=silent) for place, name in enumerate(LABELS)}
 
 
-def _exemplars(parts: list[tuple[str, npt.NDArray[np.uint64], list[bytes]]], wanted: bool) -> pa.RecordBatch:
-    """Masked text of the skeletons that occur at least `REPEATS` times in the batch."""
-    rows: list[tuple[int, str, str, int]] = []
-    for part, hashes, texts in parts if wanted else []:
-        values, first, count = np.unique(hashes, return_index=True, return_counts=True)
-        for k in np.flatnonzero(count >= REPEATS).tolist():
-            text = texts[first[k]]
-            if text:
-                rows.append((int(values[k]), part, masked(text, part), int(count[k])))
-    columns = list(zip(*rows, strict=True)) if rows else [[], [], [], []]
-    arrays = [pa.array(list(column), field.type) for column, field in zip(columns, SKELETONS, strict=True)]
-    return pa.RecordBatch.from_arrays(arrays, schema=SKELETONS)
-
-
-def masked(text: bytes, part: str = "whole") -> str:
-    """Text of a skeleton: placeholders for what varies, payload for the middle of a long text."""
-    _, begins, ends, kinds = tokens(text)
-    words = [
-        PLACEHOLDERS[kind] or text[begin:end].decode("utf-8", "replace").lower()
-        for begin, end, kind in zip(begins.tolist(), ends.tolist(), kinds.tolist(), strict=True)
-    ]
-    if part == "lead":
-        words = words[:EDGE]
-    elif part == "trail":
-        words = words[-EDGE:]
-    elif len(words) > WHOLE:
-        words = [*words[:EDGE], "<payload>", *words[-EDGE:]]
-    return " ".join(words)[:EXEMPLAR]
+def _repeated(
+    part: str, hashes: pa.Array, data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]
+) -> list[dict[str, object]]:
+    """Rows of `model.SKELETONS` for the hashes that occur at least `REPEATS` times in the batch."""
+    known = np.flatnonzero(np.asarray(hashes.is_valid()))
+    values, first, count = np.unique(np.asarray(hashes.drop_null()), return_index=True, return_counts=True)
+    rows: list[dict[str, object]] = []
+    for k in np.flatnonzero(count >= REPEATS).tolist():
+        row = int(known[first[k]])
+        text = masked(data[offsets[row] : offsets[row + 1]].tobytes(), part)[:EXEMPLAR]
+        rows.append({"skeleton": int(values[k]), "part": part, "text": text, "events": int(count[k])})
+    return rows

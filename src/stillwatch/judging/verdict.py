@@ -1,8 +1,8 @@
 """From evidence to a verdict.
 
 An accusation is an intersection-union test (Berger 1982): source and purpose must each stand by itself, so its p-value
-is the larger of theirs. Scale and transparency decide who is tested at all: one hand that uses no more than customers do,
-or that declares what it is, is not accused. The false-discovery rate is over all operators tested. Links alone are
+is the larger of theirs. Scale and transparency decide who is tested at all: one hand that uses no more than customers
+do, or that declares what it is, is not accused. The false-discovery rate is over all operators tested. Links alone are
 never guilt, nor is scale, nor is content.
 """
 

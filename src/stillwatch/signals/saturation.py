@@ -19,9 +19,7 @@ class Saturation(Signal):
     dimension = Dimension.PURPOSE
     fact = "length"
     question = "Do answers run to their limit?"
-    statistic = (
-        "mean over members of the share of answers with at least 98 % of max_tokens (of those with one)"
-    )
+    statistic = "mean over members of the share of answers with at least 98 % of max_tokens (of those with one)"
     null = "matched groups"
     needs = ("events.max_tokens", "events.output_tokens")
 

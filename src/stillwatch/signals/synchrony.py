@@ -20,9 +20,7 @@ class Synchrony(Signal):
     dimension = Dimension.SOURCE
     fact = "coordination"
     question = "Do the accounts start and stop together?"
-    statistic = (
-        "log2 of the variance of summed hourly changes over its value under independence"
-    )
+    statistic = "log2 of the variance of summed hourly changes over its value under independence"
     null = "matched groups"
     min_accounts = 3
     resolution = 0.1

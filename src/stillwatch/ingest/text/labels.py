@@ -1,130 +1,165 @@
-"""Elicitation labels: cue phrases in several languages, grouped by what they ask for.
+"""Elicitation labels: cue phrases in eight languages, and rules over the concepts they stand for (`cues.toml`).
 
-A group counts once, at its strongest cue; groups combine as a noisy-or. One weak cue ("step by step") gives .2, what
-only a training set needs gives .6 or more, and only several cues together come near 1. The wording follows public
-reports and pipelines; a label is a feature of traffic, judged against matched groups, and never proof.
+A rule holds where its concepts occur within a few words of each other, and says how sure it is; rules of one family
+count once, families combine as a noisy-or. One weak cue ("step by step") gives .2, what only a training set needs gives
+more, and only several cues together come near 1. A label is a feature of traffic, judged against matched groups, and
+never proof.
 """
 
 from __future__ import annotations
 
+import tomllib
+from collections import defaultdict
 from functools import cache
+from importlib.resources import files
+from typing import Any, NamedTuple
 
+import numba as nb
 import numpy as np
+import numpy.typing as npt
 
-from stillwatch.ingest.text.lexical import CueTable, phrase_hash, tokens
+from stillwatch.hashing import OFFSET, chain, mix
+from stillwatch.ingest.text.spans import CODE, LINK
+from stillwatch.ingest.text.tokens import tokens
 from stillwatch.model import LABELS
 
-# label -> groups; a group is (weight, phrases)
-CUES: dict[str, tuple[tuple[float, tuple[str, ...]], ...]] = {
-    "elicitation": (
-        (0.2, ("step by step", "step-by-step", "一步一步", "逐步", "paso a paso", "schritt für schritt", "étape par étape",
-               "шаг за шагом", "по шагам", "一歩ずつ", "ステップバイステップ", "passo a passo")),
-        (0.35, ("show your reasoning", "explain your reasoning", "show your work", "reasoning process", "thought process",
-                "chain of thought", "think aloud", "think out loud", "思维链", "推理过程", "思考过程", "cadena de pensamiento",
-                "proceso de razonamiento", "gedankengang", "denkprozess", "chaîne de pensée", "raisonnement complet",
-                "ход мыслей", "цепочку рассуждений", "рассуждения", "思考過程", "推論過程", "raciocínio completo",
-                "your reasoning", "tu razonamiento", "deine überlegungen", "ton raisonnement", "seu raciocínio")),
-        (0.45, ("before answering", "before you answer", "before the answer", "before giving", "before the final answer",
-                "在回答之前", "回答之前", "antes de responder", "bevor du antwortest", "vor der antwort", "avant de répondre",
-                "прежде чем ответить", "перед ответом", "答える前に", "回答する前に")),
-        (0.5, ("all of your thinking", "every intermediate", "all intermediate steps", "complete reasoning", "full reasoning",
-               "complete and transparent", "transparent reasoning", "entire reasoning", "raw reasoning", "internal reasoning",
-               "internal monologue", "hidden reasoning", "unfiltered reasoning", "完整的推理", "全部推理", "所有思考",
-               "razonamiento completo", "vollständige überlegung", "vollständigen gedankengang", "полное рассуждение",
-               "все промежуточные шаги", "すべての思考", "完全な推論")),
-        (0.5, ("inside think tags", "in think tags", "<think>", "<thinking>", "<reasoning>", "<scratchpad>", "thinking tags",
-               "reasoning tags", "inside tags", "between the tags", "标签内", "标签中", "entre etiquetas", "in tags",
-               "dans des balises", "в тегах", "タグの中", "タグ内")),
-        (0.55, ("behind this finished answer", "behind the finished answer", "that led to this answer", "led to this answer",
-                "reconstruct the reasoning", "reasoning behind this", "working memory", "translate your working",
-                "工作记忆", "memoria de trabajo", "arbeitsgedächtnis", "mémoire de travail", "рабочую память", "作業記憶")),
-        (0.3, ("debug mode", "debugging purposes", "for debugging", "system override", "developer mode", "调试模式",
-               "modo de depuración", "debug modus", "режим отладки", "デバッグモード")),
-        (0.25, ("do not skip", "without skipping", "leave nothing out", "in full detail", "不要省略", "sin omitir",
-                "nichts auslassen", "ohne auslassungen", "sans rien omettre", "ничего не пропуская", "省略せず")),
-    ),
-    "grading": (
-        (0.3, ("rubric", "评分标准", "rúbrica", "bewertungsraster", "bewertungskriterien", "grille d'évaluation", "критериям",
-               "рубрика", "採点基準", "評価基準")),
-        (0.4, ("on a scale of", "on a scale from", "score from", "score between", "rate the response", "rate the answer",
-               "rate each", "scale of 1", "assign a score", "give a score", "打分", "评分", "给出分数", "califica", "puntúa",
-               "puntuación", "bewerte", "note de", "évalue", "оцени", "оцените", "оценку от", "採点", "点数", "avalie", "pontuação")),
-        (0.5, ("which response is better", "which answer is better", "compare the two", "response a", "response b",
-               "answer a", "answer b", "preferred response", "chosen and rejected", "哪个回答更好", "回答a", "respuesta a",
-               "antwort a", "réponse a", "ответ а", "どちらの回答")),
-        (0.5, ("reward model", "preference data", "act as a judge", "impartial judge", "strict grader", "as a grader",
-               "reference answer", "参考答案", "respuesta de referencia", "referenzantwort", "réponse de référence",
-               "эталонный ответ", "эталонным ответом", "模範解答", "評価者")),
-        (0.35, ("output only the score", "only the score", "score and nothing else", "just the number", "只输出分数", "solo la puntuación",
-                "nur die punktzahl", "uniquement la note", "только оценку", "点数のみ")),
-    ),
-    "safe_rewrite": (
-        (0.5, ("rewrite the question", "rewrite this question", "rewrite the prompt", "rephrase the question", "改写问题",
-               "改写以下问题", "reescribe la pregunta", "formuliere die frage", "reformule la question", "перепиши вопрос",
-               "переформулируй вопрос", "質問を書き換え")),
-        (0.5, ("politically sensitive", "harmless version", "safe version", "neutral version", "harmless alternative",
-               "non-sensitive", "less sensitive", "敏感", "无害", "versión segura", "versión neutral", "harmlose", "neutrale fassung",
-               "version neutre", "inoffensive", "безопасную версию", "нейтральн", "безобидн", "無害", "穏当")),
-        (0.3, ("would not be refused", "avoid refusal", "policy compliant", "without being refused", "不会被拒绝", "sin ser rechazada")),
-    ),
-    "trace_cleaning": (
-        (0.5, ("reasoning trace", "reasoning traces", "thinking trace", "chain-of-thought trace", "agent trajectory", "trajectory",
-               "推理轨迹", "思维轨迹", "traza de razonamiento", "denkspur", "gedankenspur", "trace de raisonnement",
-               "trace de réflexion", "трассу рассуждений", "след рассуждений", "推論トレース", "思考トレース")),
-        (0.4, ("clean up the following", "clean the following", "remove redundant", "remove repetition", "remove backtracking",
-               "compress the following", "condense the following", "rewrite the trace", "清理", "去除冗余", "limpia", "elimina repeticiones",
-               "bereinige", "nettoie", "очисти", "убери повторы", "整理して", "冗長")),
-        (0.4, ("keep the final answer", "preserve the final answer", "same final answer", "self-consistent", "保留最终答案",
-               "conserva la respuesta final", "behalte die endgültige antwort", "conserve la réponse finale",
-               "сохрани итоговый ответ", "最終的な答え")),
-    ),
-    "task_generation": (
-        (0.45, ("generate a new", "create a new problem", "come up with a new", "come up with a task", "write a new task",
-                "generate diverse", "diverse set of", "diverse instructions", "generate instructions", "new instruction",
-                "生成新的", "多样化", "编写一个新", "genera una nueva", "crea un problema", "erstelle eine neue", "entwirf eine neue",
-                "génère un nouveau", "crée un nouveau problème", "придумай новую", "создай новую", "新しい問題", "新しいタスク")),
-        (0.45, ("task and solution", "problem and solution", "question and answer pairs", "question-answer pairs", "with a solution and",
-                "solution and tests", "unit tests for the solution", "instruction and output", "instruction, input", "题目和答案",
-                "任务和解答", "tarea y solución", "aufgabe und lösung", "aufgabe mit lösung", "tâche et solution", "задачу и решение", "問題と解答")),
-        (0.5, ("training data", "training set", "training example", "training examples", "fine-tuning", "finetuning", "synthetic data",
-               "训练数据", "训练样本", "datos de entrenamiento", "trainingsdaten", "données d'entraînement", "обучающих данных",
-               "обучающие данные", "学習データ", "訓練データ", "dados de treinamento")),
-        (0.3, ("increase the difficulty", "harder than", "more difficult version", "of varying difficulty", "提高难度", "aumenta la dificultad",
-               "schwierigkeitsgrad", "augmente la difficulté", "усложни", "難易度")),
-    ),
-}  # fmt: skip
+NEAR = 28
+"""How far apart the concepts of a rule may be: words count two, characters of scripts without spaces one."""
+LOOKED_AT = 256
+"""Words at either end of a text that are looked at: instructions stand around a payload, not in it."""
+_BITS = 1 << 15
+
+
+class Cues(NamedTuple):
+    """The cue table for kernels. Hash tables have a power of two slots, at most a quarter full; an empty slot is 0.
+
+    maybe [2^15]: 1 where a first word may be; first, longest [F]: first words and the words of their longest phrase;
+    phrase, concepts [P]: phrases, and a bit a concept; need, family, sure [R]: the rules; label [families].
+    """
+
+    maybe: npt.NDArray[np.uint8]
+    first: npt.NDArray[np.uint64]
+    longest: npt.NDArray[np.int64]
+    phrase: npt.NDArray[np.uint64]
+    concepts: npt.NDArray[np.uint64]
+    need: npt.NDArray[np.uint64]
+    family: npt.NDArray[np.int64]
+    sure: npt.NDArray[np.float64]
+    label: npt.NDArray[np.int64]
 
 
 @cache
-def cue_table() -> CueTable:
-    """The cues as a hash table for the kernel."""
-    entries: dict[int, tuple[int, int, float]] = {}
-    firsts, longest = set(), 1
-    for label, groups in CUES.items():
-        for group, (weight, phrases) in enumerate(groups):
-            for phrase in phrases:
-                raw, *_ = tokens(phrase.encode())
-                entries[phrase_hash(raw)] = (LABELS.index(label), group, weight)
-                firsts.add(int(raw[0]))
-                longest = max(longest, len(raw))
-    keys, places = _table(sorted(entries))
-    labels, groups_, weights = (
-        np.zeros(len(keys), np.int8),
-        np.zeros(len(keys), np.int8),
-        np.zeros(len(keys), np.float32),
-    )
-    for key, place in places.items():
-        labels[place], groups_[place], weights[place] = entries[key]
-    return CueTable(keys, labels, groups_, weights, _table(sorted(firsts))[0], longest)
+def load() -> dict[str, Any]:
+    """`cues.toml` as it is."""
+    return tomllib.loads(files("stillwatch.ingest.text").joinpath("cues.toml").read_text(encoding="utf-8"))
 
 
-def _table(keys: list[int]) -> tuple[np.ndarray[tuple[int], np.dtype[np.uint64]], dict[int, int]]:
-    """Open addressing at a load of at most a quarter; the slots and each key's place."""
-    size = 1 << (4 * len(keys)).bit_length()
-    slots, places = np.zeros(size, np.uint64), {}
-    for key in keys:
+@cache
+def cues() -> Cues:
+    """The table of `cues.toml`."""
+    source = load()
+    names = list(source["concepts"])
+    firsts: dict[int, int] = defaultdict(int)
+    phrases: dict[int, int] = defaultdict(int)
+    for bit, name in enumerate(names):
+        for phrase in (phrase for language in source["concepts"][name].values() for phrase in language):
+            stems = tokens(phrase.encode()).stem
+            firsts[int(stems[0])] = max(firsts[int(stems[0])], len(stems))
+            phrases[_key(stems)] |= 1 << bit
+    first, longest = _table(firsts, np.int64)
+    phrase_, concepts = _table(phrases, np.uint64)
+    maybe = np.zeros(_BITS, np.uint8)
+    maybe[[stem % _BITS for stem in firsts]] = 1
+    need, family, sure, label = [], [], [], []
+    for group in source["rules"]:
+        for one in group["families"]:
+            label.append(LABELS.index(group["label"]))
+            for weight, *wanted in one["rules"]:
+                need.append(sum(1 << names.index(name) for name in wanted))
+                family.append(len(label) - 1)
+                sure.append(weight)
+    return Cues(
+        maybe, first, longest, phrase_, concepts, np.array(need, np.uint64), np.array(family, np.int64),
+        np.array(sure, np.float64), np.array(label, np.int64),
+    )  # fmt: skip
+
+
+def _key(stems: npt.NDArray[np.uint64]) -> int:
+    h = OFFSET
+    for stem in stems:
+        h = np.uint64(chain(h, stem))
+    return int(mix(h))
+
+
+def _table(entries: dict[int, int], kind: Any) -> tuple[npt.NDArray[np.uint64], npt.NDArray[Any]]:
+    """Open addressing: slots and their values."""
+    size = 1 << (4 * len(entries)).bit_length()
+    slots, values = np.zeros(size, np.uint64), np.zeros(size, kind)
+    for key in sorted(entries):
         at = key & (size - 1)
         while slots[at]:
             at = (at + 1) & (size - 1)
-        slots[at], places[key] = np.uint64(key), at
-    return slots, places
+        slots[at], values[at] = key, entries[key]
+    return slots, values
+
+
+@nb.njit(cache=True, nogil=True)
+def _find(slots, key):  # type: ignore[no-untyped-def]
+    """Slot of a key, or -1."""
+    size = len(slots) - 1
+    at = np.int64(key & np.uint64(size))
+    while slots[at] != 0:
+        if slots[at] == key:
+            return at
+        at = (at + 1) & size
+    return -1
+
+
+@nb.njit(cache=True, nogil=True)
+def _concepts(S, k, n, C):  # type: ignore[no-untyped-def]
+    """Concepts of the phrases that begin at token k, a bit each."""
+    found = np.uint64(0)
+    stem = S.stem[k]
+    if C.maybe[np.int64(stem % np.uint64(_BITS))] == 0 or S.kind[k] == CODE or S.kind[k] == LINK:
+        return found
+    at = _find(C.first, stem)
+    if at < 0:
+        return found
+    h = OFFSET
+    for j in range(k, min(n, k + C.longest[at])):
+        h = chain(h, S.stem[j])
+        slot = _find(C.phrase, mix(h))
+        if slot >= 0:
+            found |= C.concepts[slot]
+    return found
+
+
+@nb.njit(cache=True, nogil=True)
+def label(S, n, C, last, best, out):  # type: ignore[no-untyped-def]
+    """Confidence of each label over n tokens. `last` [64] and `best` [families] are room to work in."""
+    last[:] = -NEAR - 1
+    best[:] = 0.0
+    place = 0
+    for k in range(n):
+        place += 2 - int(S.single[k])
+        if LOOKED_AT <= k < n - LOOKED_AT:
+            continue
+        found = _concepts(S, k, n, C)
+        if found == 0:
+            continue
+        near = np.uint64(0)
+        for bit in range(64):
+            one = np.uint64(1) << np.uint64(bit)
+            if found & one:
+                last[bit] = place
+            if place - last[bit] <= NEAR:
+                near |= one
+        for rule in range(len(C.need)):
+            need = C.need[rule]
+            if need & found and need & near == need and C.sure[rule] > best[C.family[rule]]:
+                best[C.family[rule]] = C.sure[rule]
+    out[:] = 1.0
+    for family in range(len(C.label)):
+        out[C.label[family]] *= 1.0 - best[family]
+    for kind in range(len(out)):
+        out[kind] = 1.0 - out[kind]

@@ -1,275 +1,169 @@
-"""Tokens -> sketch of a text: skeletons, item, MinHash bands, content vector and cues, in one kernel.
+"""Tokens -> the numbers kept of a text: skeletons, item, MinHash bands, content vector.
 
-MinHash: Broder 1997, 32 permutations (a h + b) mod 2**32 of hashed 3-word shingles, 8 bands of 4 rows. Vector: signed
-feature hashing (Weinberger et al. 2009) of words and pairs of words into 64 dimensions, square-rooted, unit length.
+MinHash (Broder 1997): 32 permutations (a h + b) mod 2^32 of hashed 3-word shingles, 8 bands of 4 rows. Vector: signed
+feature hashing (Weinberger et al. 2009) into 64 dimensions, square-rooted, of unit length.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.hashing import mix
-from stillwatch.ingest.text.tokens import WORD, tokenise
-from stillwatch.model import BANDS, LABELS, VECTOR
+from stillwatch.hashing import OFFSET, chain, mix, mix64
+from stillwatch.ingest.text.spans import WORD, decode, kind_of
+from stillwatch.ingest.text.unicode import IGNORED, SPACE
+from stillwatch.model import BANDS
 
 EDGE = 12
-"""Words that make the lead and the trail."""
-WHOLE = 48
-"""Up to as many words the whole-text skeleton has them all; of longer texts the middle is payload."""
-ROWS_A_BAND = 4
-MOST_TOKENS = 60_000
-GROUPS = 8
-"""Most groups of cues a label has."""
-LABEL_COUNT = len(LABELS)
-SCRIPTS = ("latin", "cyrillic", "arabic", "devanagari", "kana", "han", "hangul", "other")
-LATIN, CYRILLIC, ARABIC, DEVANAGARI, KANA, HAN, HANGUL, OTHER = range(8)
-SCRIPT_BYTES = 400
-"""Bytes from which a text's dominant script is told."""
+"""Words of the lead and of the trail; two characters of a script without spaces count as one word."""
+OPENING = 3
+"""Words after which the end of a line or a colon ends the lead: what follows is what the template was filled with."""
+WHOLE = 32
+"""Words at either end of a long text that the whole skeleton keeps; what lies between is payload."""
+ROWS = 4
+PERMUTATIONS = BANDS * ROWS
+SHINGLE = 3
+MASKS = np.array([mix64(1000 + kind) for kind in range(6)], np.uint64)
+"""What stands for a marked token in a skeleton, by kind; the last is the payload."""
+PAYLOAD = MASKS[5]
 
-_rng = np.random.default_rng(20260223)
-MULTIPLY = _rng.integers(0, 2**31, BANDS * ROWS_A_BAND, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
-ADD = _rng.integers(0, 2**32, BANDS * ROWS_A_BAND, dtype=np.uint32)
-_JOIN = np.uint64(0x9E3779B97F4A7C15)
-_PAYLOAD = mix(np.uint64(77))
-
-
-@dataclass(frozen=True)
-class CueTable:
-    """Hash table of cue phrases. Slots are a power of two; an empty slot has key 0.
-
-    keys [S]: hash of the phrase; label, group, weight [S]; starts [F]: slots of first words; longest: words a phrase.
-    """
-
-    keys: npt.NDArray[np.uint64]
-    labels: npt.NDArray[np.int8]
-    groups: npt.NDArray[np.int8]
-    weights: npt.NDArray[np.float32]
-    starts: npt.NDArray[np.uint64]
-    longest: int
+_draws = [mix64(0x5EED + k) for k in range(2 * PERMUTATIONS)]
+MULTIPLY = np.array([(draw & 0xFFFFFFFF) | 1 for draw in _draws[::2]], np.uint32)
+ADD = np.array([draw & 0xFFFFFFFF for draw in _draws[1::2]], np.uint32)
+_FIRST = np.uint32(0xFFFFFFFF)
+_BLANK, _BYTE = np.uint64(32), np.uint64(8)
+PLAIN = np.array([ord(chr(c).lower()) if 33 <= c <= 126 else 0 for c in range(256)], np.uint64)
+"""Visible ASCII in lower case, 0 for every other byte."""
 
 
-@dataclass(frozen=True)
-class Lexical:
-    """Sketches of n texts; see `model.SKETCHES`. `words` is 0 for an empty text."""
+class Masked(NamedTuple):
+    """Masked words of a text: a run of marked tokens of one kind is one. word: hash; token: the run's first token."""
 
-    skeleton: npt.NDArray[np.uint64]
-    lead: npt.NDArray[np.uint64]
-    trail: npt.NDArray[np.uint64]
-    item: npt.NDArray[np.uint64]
-    bands: npt.NDArray[np.uint64]
-    vector: npt.NDArray[np.int8]
-    labels: npt.NDArray[np.float32]
-    words: npt.NDArray[np.int32]
-    script: npt.NDArray[np.int8]
-    """Place in `SCRIPTS`."""
-
-
-@nb.njit(cache=True, nogil=True, inline="always")
-def join(h, word):  # type: ignore[no-untyped-def]
-    """Hash of a sequence one word longer."""
-    return mix((h ^ word) * _JOIN + np.uint64(1))
+    word: npt.NDArray[np.uint64]
+    token: npt.NDArray[np.int64]
 
 
 @nb.njit(cache=True, nogil=True)
-def _sequence(words, start, end):  # type: ignore[no-untyped-def]
-    h = np.uint64(end - start)
-    for place in range(start, end):
-        h = join(h, words[place])
+def mask(S, n, M):  # type: ignore[no-untyped-def]
+    """Fill `M` with the masked words of n tokens; how many there are."""
+    m = 0
+    for k in range(n):
+        kind = S.kind[k]
+        if kind == WORD:
+            M.word[m] = S.word[k]
+        elif k > 0 and S.kind[k - 1] == kind:
+            continue
+        else:
+            M.word[m] = MASKS[kind]
+        M.token[m] = k
+        m += 1
+    return m
+
+
+@nb.njit(cache=True, nogil=True)
+def edges(S, M, m):  # type: ignore[no-untyped-def]
+    """(masked words of the lead, first masked word of the trail); (0, m) where there are no plain words at all."""
+    units, plain, lead = 0, 0, 0
+    while lead < m and units < 2 * EDGE:
+        k = M.token[lead]
+        if S.gap[k] and plain >= 2 * OPENING:
+            break
+        size = 2 - int(S.single[k])
+        units += size
+        plain += size if S.kind[k] == WORD else 0
+        lead += 1
+    found, units, plain, trail = plain, 0, 0, m
+    while trail > 0 and units < 2 * EDGE:
+        trail -= 1
+        k = M.token[trail]
+        size = 2 - int(S.single[k])
+        units += size
+        plain += size if S.kind[k] == WORD else 0
+        if S.gap[k] and plain >= 2 * OPENING:
+            break
+    return (lead if found else 0), (trail if plain else m)
+
+
+@nb.njit(cache=True, nogil=True)
+def _sequence(words, a, b):  # type: ignore[no-untyped-def]
+    h = OFFSET
+    for k in range(a, b):
+        h = chain(h, words[k])
     return h
 
 
 @nb.njit(cache=True, nogil=True)
-def _minhash(raw, n, least, out):  # type: ignore[no-untyped-def]
-    for k in range(len(least)):
-        least[k] = np.uint32(0xFFFFFFFF)
-    width = min(n, 3)
-    for place in range(n - width + 1):
-        h = np.uint32(_sequence(raw, place, place + width) >> np.uint64(32))
-        # 32-bit lanes: the compiler makes vector instructions of this loop
-        for k in range(len(least)):
-            least[k] = min(least[k], np.uint32(h * MULTIPLY[k] + ADD[k]))
-    for band in range(BANDS):
-        h = np.uint64(ROWS_A_BAND)
-        for k in range(band * ROWS_A_BAND, (band + 1) * ROWS_A_BAND):
-            h = join(h, np.uint64(least[k]))
-        out[band] = h
+def whole(M, m):  # type: ignore[no-untyped-def]
+    """Skeleton of a text of m masked words."""
+    if m <= 2 * WHOLE:
+        return mix(_sequence(M.word, 0, m))
+    h = chain(_sequence(M.word, 0, WHOLE), PAYLOAD)
+    for k in range(m - WHOLE, m):
+        h = chain(h, M.word[k])
+    return mix(h)
 
 
 @nb.njit(cache=True, nogil=True)
-def _vector(masked, begins, ends, kinds, n, sums, out):  # type: ignore[no-untyped-def]
-    sums[:] = 0.0
-    before = np.uint64(0)
-    for place in range(n):
-        h = masked[place]
-        length = ends[place] - begins[place]
-        weight = np.float32(0.3) if kinds[place] == WORD and length <= 3 else np.float32(1.0)
-        if kinds[place] != WORD:
-            weight = np.float32(0.5)
-        sums[h >> np.uint64(58)] += weight if h & np.uint64(1) else -weight
-        if place > 0:
-            pair = join(before, h)
-            half = weight * np.float32(0.5)
-            sums[pair >> np.uint64(58)] += half if pair & np.uint64(1) else -half
-        before = h
-    total = np.float32(0.0)
-    for k in range(VECTOR):
-        root = np.sqrt(abs(sums[k]))
-        sums[k] = root if sums[k] > 0 else -root
-        total += root * root
-    scale = np.float32(127.0) / np.sqrt(total) if total > 0 else np.float32(0.0)
-    for k in range(VECTOR):
-        out[k] = np.int8(np.rint(sums[k] * scale))
+def ends(M, m, lead, trail):  # type: ignore[no-untyped-def]
+    """(lead, trail) skeletons of the edges that `edges` gave."""
+    return mix(_sequence(M.word, 0, lead)), mix(_sequence(M.word, trail, m))
 
 
 @nb.njit(cache=True, nogil=True)
-def _slot(table, key):  # type: ignore[no-untyped-def]
-    """Slot of a key in an open-addressed table, or -1."""
-    size = np.uint64(len(table) - 1)
-    at = key & size
-    while table[at] != 0:
-        if table[at] == key:
-            return np.int64(at)
-        at = (at + np.uint64(1)) & size
-    return np.int64(-1)
-
-
-@nb.njit(cache=True, nogil=True)
-def _cues(raw, n, keys, label, group, weight, starts, longest, seen, out):  # type: ignore[no-untyped-def]
-    """Noisy-or over the groups of cues that were seen, a group once at its largest weight."""
-    seen[:, :] = 0.0
-    for place in range(n):
-        if _slot(starts, raw[place]) < 0:
-            continue
-        h = np.uint64(0)
-        for length in range(1, min(longest, n - place) + 1):
-            h = join(h, raw[place + length - 1])
-            at = _slot(keys, h | np.uint64(1))
-            if at >= 0 and weight[at] > seen[label[at], group[at]]:
-                seen[label[at], group[at]] = weight[at]
-    for kind in range(LABEL_COUNT):
-        missed = 1.0
-        for k in range(seen.shape[1]):
-            missed *= 1.0 - seen[kind, k]
-        out[kind] = np.float32(1.0 - missed)
-
-
-@nb.njit(cache=True, nogil=True)
-def _script(data, start, end, count):  # type: ignore[no-untyped-def]
-    """Dominant script from UTF-8 lead bytes; Japanese mixes han into kana."""
-    count[:] = 0
-    for place in range(start, min(end, start + SCRIPT_BYTES)):
-        b = data[place]
-        if 65 <= (b & 0xDF) <= 90 or 0xC2 <= b <= 0xCC:
-            count[LATIN] += 1
-        elif 0xD0 <= b <= 0xD4:
-            count[CYRILLIC] += 1
-        elif 0xD8 <= b <= 0xDD:
-            count[ARABIC] += 1
-        elif b == 0xE0:
-            count[DEVANAGARI] += 1
-        elif b == 0xE3:
-            count[KANA] += 1
-        elif 0xE4 <= b <= 0xE9:
-            count[HAN] += 1
-        elif 0xEA <= b <= 0xED:
-            count[HANGUL] += 1
-        elif b >= 0xCE:
-            count[OTHER] += 1
-    count[KANA] = count[KANA] + count[HAN] if 4 * count[KANA] > count[HAN] else 0
-    return np.int8(np.argmax(count))
-
-
-@nb.njit(cache=True, nogil=True)
-def _sketch(  # type: ignore[no-untyped-def]
-    data,
-    offsets,
-    keys,
-    label,
-    group,
-    weight,
-    starts,
-    longest,
-    skeleton,
-    lead,
-    trail,
-    item,
-    bands,
-    vector,
-    labels,
-    words,
-    script,
-):
-    raw, masked = np.empty(MOST_TOKENS, np.uint64), np.empty(MOST_TOKENS, np.uint64)
-    begins, ends = np.empty(MOST_TOKENS, np.int64), np.empty(MOST_TOKENS, np.int64)
-    kinds = np.empty(MOST_TOKENS, np.int8)
-    least = np.empty(BANDS * ROWS_A_BAND, np.uint32)
-    sums = np.empty(VECTOR, np.float32)
-    seen = np.zeros((LABEL_COUNT, GROUPS), np.float32)
-    count = np.zeros(len(SCRIPTS), np.int64)
-    for row in range(len(words)):
-        n = tokenise(data, offsets[row], offsets[row + 1], raw, masked, begins, ends, kinds)
-        words[row] = n
-        script[row] = _script(data, offsets[row], offsets[row + 1], count)
-        edge = min(n, EDGE)
-        lead[row] = _sequence(masked, 0, edge)
-        trail[row] = _sequence(masked, n - edge, n)
-        if n <= WHOLE:
-            skeleton[row] = _sequence(masked, 0, n)
+def item(data, a, b, kinds, folds):  # type: ignore[no-untyped-def]
+    """Hash of the whole text, folded, white space collapsed and stripped, in blocks of eight characters."""
+    h, block, room, space, i = OFFSET, np.uint64(0), 8, False, a
+    while i < b:
+        code = PLAIN[data[i]]
+        if code != 0:
+            i += 1
         else:
-            skeleton[row] = join(join(lead[row], _PAYLOAD), trail[row])
-        item[row] = _sequence(raw, 0, n)
-        _minhash(raw, n, least, bands[row])
-        _vector(masked, begins, ends, kinds, n, sums, vector[row])
-        _cues(raw, n, keys, label, group, weight, starts, longest, seen, labels[row])
+            point, width = decode(data, i, b)
+            k = kind_of(point, kinds)
+            i += width
+            if k == SPACE:
+                space = True
+                continue
+            if k == IGNORED:
+                continue
+            code = np.uint64(folds[point]) if point < 0x10000 else np.uint64(point)
+        if space:
+            space = False
+            if room < 8 or h != OFFSET:  # not before the first character
+                block = (block << _BYTE) ^ _BLANK
+                room -= 1
+                if room == 0:
+                    h, block, room = chain(h, block), np.uint64(0), 8
+        block = (block << _BYTE) ^ code
+        room -= 1
+        if room == 0:
+            h, block, room = chain(h, block), np.uint64(0), 8
+    return mix(chain(chain(h, block), np.uint64(room)))
 
 
-def sketch(data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64], cues: CueTable) -> Lexical:
-    """Sketch texts given as bytes and the n + 1 places at which they begin."""
-    n = len(offsets) - 1
-    out = Lexical(
-        *(np.empty(n, np.uint64) for _ in range(4)),
-        np.empty((n, BANDS), np.uint64),
-        np.empty((n, VECTOR), np.int8),
-        np.empty((n, LABEL_COUNT), np.float32),
-        np.empty(n, np.int32),
-        np.empty(n, np.int8),
-    )
-    table = (cues.keys, cues.labels, cues.groups, cues.weights, cues.starts, cues.longest)
-    _sketch(
-        data,
-        offsets,
-        *table,
-        out.skeleton,
-        out.lead,
-        out.trail,
-        out.item,
-        out.bands,
-        out.vector,
-        out.labels,
-        out.words,
-        out.script,
-    )
-    return out
+@nb.njit(cache=True, nogil=True)
+def minhash(words, n, shingles, out):  # type: ignore[no-untyped-def]
+    """Least value of each permutation over the shingles of n words; a shorter text is one shingle."""
+    width = min(n, SHINGLE)
+    count = n - width + 1 if n > 0 else 0
+    for k in range(count):
+        shingles[k] = np.uint32(mix(_sequence(words, k, k + width)) >> np.uint64(32))
+    for p in range(PERMUTATIONS):
+        a, b, least = MULTIPLY[p], ADD[p], _FIRST
+        # 32-bit lanes: the compiler makes vector instructions of this loop
+        for k in range(count):
+            least = min(least, np.uint32(shingles[k] * a + b))
+        out[p] = least
 
 
-def tokens(
-    text: bytes,
-) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int8]]:
-    """Raw hashes, begins, ends and kinds of one text's tokens."""
-    most = min(len(text) + 1, MOST_TOKENS)
-    raw, masked = np.empty(most, np.uint64), np.empty(most, np.uint64)
-    begins, ends, kinds = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int8)
-    n = tokenise(np.frombuffer(text, np.uint8), 0, len(text), raw, masked, begins, ends, kinds)
-    return raw[:n], begins[:n], ends[:n], kinds[:n]
-
-
-def phrase_hash(words: npt.NDArray[np.uint64]) -> int:
-    """Key of a cue phrase in a `CueTable`."""
-    h = np.uint64(0)
-    for word in words:
-        h = np.uint64(join(h, word))
-    return int(h) | 1
+@nb.njit(cache=True, nogil=True)
+def bands(least, out):  # type: ignore[no-untyped-def]
+    """Hash of each band's number and rows."""
+    for band in range(BANDS):
+        h = chain(OFFSET, np.uint64(band))
+        for row in range(ROWS):
+            h = chain(h, np.uint64(least[band * ROWS + row]))
+        out[band] = mix(h)

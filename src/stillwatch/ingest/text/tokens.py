@@ -1,187 +1,231 @@
-"""Bytes -> tokens: one pass over UTF-8 that splits words and masks what varies.
+"""Bytes -> tokens: one pass over UTF-8 that splits words, hashes them folded and marks what varies.
 
-A word is a run of letters, digits and marks; in scripts without spaces every character is a word. Numbers, quoted
-spans, code, addresses of the web and long random-looking tokens become one token each, whatever they hold.
+A word is a run of letters; digits within it count as one "0" each run ("gpt4" is "gpt0"). In scripts without spaces
+every character is a word. What a template fills in is marked: numbers and random-looking identifiers, quoted spans,
+code, links. Marked tokens keep the hash of what is written, except that all numbers are alike. Every search for the
+end of a span goes over a byte at most once, so hostile text costs no more than ordinary text.
 """
 
 from __future__ import annotations
 
-import string
+from typing import NamedTuple
 
 import numba as nb
 import numpy as np
+import numpy.typing as npt
 
 from stillwatch.hashing import OFFSET, PRIME, mix
+from stillwatch.ingest.text.spans import (
+    CODE,
+    LINK,
+    NUMBER,
+    QUOTES,
+    WORD,
+    alnum,
+    decode,
+    feed,
+    identifier,
+    kind_of,
+    link,
+    mail,
+    number,
+    opening,
+)  # fmt: skip
+from stillwatch.ingest.text.unicode import (
+    APOSTROPHE,
+    DIGIT,
+    IGNORED,
+    LETTER,
+    SCRIPTS,
+    SINGLE,
+    SPACE,
+    tables,
+)  # fmt: skip
 
-WORD, NUMBER, QUOTE, CODE, URL, LONG = range(6)
-PLACEHOLDERS = ("", "<number>", "<quote>", "<code>", "<url>", "<token>")
-MASKS = np.array([mix(np.uint64(1000 + kind)) for kind in range(6)], dtype=np.uint64)
-FOLD = np.array([code | 32 if chr(code | 32) in string.ascii_lowercase else 0 for code in range(256)], dtype=np.uint8)
+PLACEHOLDERS = ("", "<number>", "<quoted>", "<code>", "<link>")
+OFFSET_NUMBER, OFFSET_LINK, EMPTY_HASH = np.uint64(0xAF63AD4C86019CAF), np.uint64(0x9D5C1E1D5B6B3C11), OFFSET
+"""FNV state of the one word that stands for every number (that of "0"), link and empty span."""
+LOWER = np.array([c | 32 if c < 128 and 65 <= c & ~32 <= 90 else 0 for c in range(256)], np.uint64)
 """Lower case of ASCII letters, 0 for every other byte."""
-LONGEST_QUOTE = 2_000
-LONG_TOKEN = 24
-"""Bytes from which a word with digits in it counts as random-looking; any word of twice that does."""
-
-_SPACELESS_LOW, _SPACELESS_HIGH = 0xE3, 0xE9  # lead bytes of kana and han in UTF-8
-
-
-@nb.njit(cache=True, nogil=True, inline="always")
-def _is_word(byte):  # type: ignore[no-untyped-def]
-    return (97 <= byte <= 122) or (65 <= byte <= 90) or (48 <= byte <= 57) or byte >= 128 or byte == 95
+ENDS = np.array([c < 128 and chr(c) not in "'+-_" and not chr(c).isalnum() for c in range(256)], np.uint8)
+"""1 for bytes after which a word is over and needs no second look."""
+STEM = 6
+"""Characters that cues compare: an old stemmer that works in every language with endings."""
+LONGEST_WORD = 40
 
 
-@nb.njit(cache=True, nogil=True)
-def _find(data, start, end, a, b, c):  # type: ignore[no-untyped-def]
-    """Place after the next a b c (b, c may be 0 for shorter marks), or -1."""
-    for place in range(start, end):
-        if data[place] == a:
-            if b == 0:
-                return place + 1
-            if place + 2 < end and data[place + 1] == b and data[place + 2] == c:
-                return place + 3
-    return -1
+class Scratch(NamedTuple):
+    """Tokens of one text; arrays long enough for the longest.
 
-
-@nb.njit(cache=True, nogil=True)
-def _span(data, place, end):  # type: ignore[no-untyped-def]
-    """(kind, end) of a masked span that begins at `place`, or (WORD, place) if none does."""
-    byte = data[place]
-    if byte == 96:  # `
-        if place + 2 < end and data[place + 1] == 96 and data[place + 2] == 96:
-            close = _find(data, place + 3, end, 96, 96, 96)
-            return CODE, close if close > 0 else end
-        close = _find(data, place + 1, min(end, place + LONGEST_QUOTE), 96, 0, 0)
-        if close > 0:
-            return CODE, close
-    elif byte == 34:  # "
-        close = _find(data, place + 1, min(end, place + LONGEST_QUOTE), 34, 0, 0)
-        if close > 0:
-            return QUOTE, close
-    elif byte == 0xE2 and place + 2 < end and data[place + 1] == 0x80 and data[place + 2] == 0x9C:  # opening curly
-        close = _find(data, place + 3, min(end, place + LONGEST_QUOTE), 0xE2, 0x80, 0x9D)
-        if close > 0:
-            return QUOTE, close
-    elif byte == 0xC2 and place + 1 < end and data[place + 1] == 0xAB:  # opening guillemet
-        for at in range(place + 2, min(end - 1, place + LONGEST_QUOTE)):
-            if data[at] == 0xC2 and data[at + 1] == 0xBB:
-                return QUOTE, at + 2
-    return WORD, place
-
-
-@nb.njit(cache=True, nogil=True)
-def _tag(data, place, end):  # type: ignore[no-untyped-def]
-    """End of a tag such as <think> or </b> that begins at `place`, or -1."""
-    for at in range(place + 1, min(end, place + 32)):
-        if data[at] == 62:
-            return at + 1 if at > place + 1 else -1
-        if not (_is_word(data[at]) or data[at] in (45, 47)):
-            return -1
-    return -1
-
-
-@nb.njit(cache=True, nogil=True)
-def _url(data, place, end):  # type: ignore[no-untyped-def]
-    """End of a web address that begins at `place`, or -1."""
-    if end - place < 8 or (data[place] | 32) != 104 or (data[place + 1] | 32) != 116 or (data[place + 2] | 32) != 116:
-        return -1
-    at = place + 4
-    if (data[at] | 32) == 115:
-        at += 1
-    if at + 2 >= end or data[at] != 58 or data[at + 1] != 47 or data[at + 2] != 47:
-        return -1
-    while at < end and data[at] > 32 and data[at] not in (34, 39, 60, 62, 41):
-        at += 1
-    return at
-
-
-@nb.njit(cache=True, nogil=True)
-def tokenise(data, start, end, raw, masked, begins, ends, kinds):  # type: ignore[no-untyped-def]
-    """Fill the arrays with the tokens of data[start:end]; the number of tokens (at most their length).
-
-    `raw` hashes what is written (case-folded for Latin and Cyrillic), `masked` what is left of it.
+    word, stem: hashes; kind: see the constants; gap: 1 if a line ended or a colon stood before the token; single: 1
+    for a character that is a word; begin, end: bytes.
     """
-    n, place, most = 0, start, len(raw)
-    while place < end and n < most:
-        byte = data[place]
-        kind, close = WORD, place
-        if byte == 96 or byte == 34 or byte == 0xE2 or byte == 0xC2:
-            kind, close = _span(data, place, end)
-        if kind != WORD:
-            h = OFFSET
-            for at in range(place, close):
-                h = (h ^ np.uint64(data[at])) * PRIME
-            raw[n], masked[n], begins[n], ends[n], kinds[n] = mix(h), MASKS[kind], place, close, kind
-            n += 1
-            place = close
-            continue
-        close = _tag(data, place, end) if byte == 60 else -1
-        if close > 0:
-            h = OFFSET
-            for at in range(place, close):
-                h = (h ^ np.uint64(data[at])) * PRIME
-            raw[n], masked[n], begins[n], ends[n], kinds[n] = mix(h), mix(h), place, close, WORD
-            n += 1
-            place = close
-            continue
-        if not _is_word(byte) or (byte == 0xE2 and place + 1 < end and data[place + 1] in (0x80, 0x81)):
-            place += 3 if byte == 0xE2 else 1
-            continue
-        if byte == 0xE3 and place + 2 < end and data[place + 1] == 0x80 and data[place + 2] < 0xB0:
-            place += 3  # punctuation of Chinese and Japanese
-            continue
-        if byte == 0xEF and place + 2 < end and data[place + 1] == 0xBC:
-            place += 3  # full-width punctuation
-            continue
-        close = _url(data, place, end) if byte == 104 or byte == 72 else -1
-        if close > 0:
-            kind = URL
-        elif _SPACELESS_LOW <= byte <= _SPACELESS_HIGH:
-            close = min(place + 3, end)
-        h, digits, letters = OFFSET, 0, 0
-        at = place
-        while at < end and (at < close or close < 0):
-            b = data[at]
-            fold = FOLD[b]
-            if fold != 0:  # an ASCII letter: most bytes are
-                h = (h ^ np.uint64(fold)) * PRIME
-                letters += 1
-                at += 1
-                continue
-            if close < 0:
-                if not _is_word(b):
-                    inside = at + 1 < end and at > place and b in (46, 44, 39, 45) and _is_word(data[at + 1])
-                    number = digits > 0 and letters == 0
-                    if not inside or (b in (46, 44) and not number) or (b == 45 and number):
-                        break
-                elif _SPACELESS_LOW <= b <= _SPACELESS_HIGH or (b == 0xE2 and at + 1 < end and data[at + 1] == 0x80):
-                    break
-            if 48 <= b <= 57:
+
+    word: npt.NDArray[np.uint64]
+    stem: npt.NDArray[np.uint64]
+    kind: npt.NDArray[np.uint8]
+    gap: npt.NDArray[np.uint8]
+    single: npt.NDArray[np.uint8]
+    begin: npt.NDArray[np.int64]
+    end: npt.NDArray[np.int64]
+    scripts: npt.NDArray[np.int64]
+
+
+def scratch(most: int) -> Scratch:
+    """Room for texts of `most` bytes."""
+    size = most + 1
+    return Scratch(
+        np.empty(size, np.uint64), np.empty(size, np.uint64), np.empty(size, np.uint8), np.empty(size, np.uint8),
+        np.empty(size, np.uint8), np.empty(size, np.int64), np.empty(size, np.int64), np.zeros(len(SCRIPTS), np.int64),
+    )  # fmt: skip
+
+
+@nb.njit(cache=True, nogil=True)
+def _hex(data, i, end):  # type: ignore[no-untyped-def]
+    """Whether six or more bytes are digits of base 16."""
+    for at in range(i, end):
+        c = data[at] | 32
+        if not (97 <= c <= 102 or 48 <= data[at] <= 57):
+            return False
+    return end - i >= 6
+
+
+@nb.njit(cache=True, nogil=True)
+def _word(data, i, b, kinds, folds, script, scripts):  # type: ignore[no-untyped-def]
+    """The word that begins with a letter at `i`: (end, hash, stem, digits, whether it is a number or identifier)."""
+    begin, h, stem, chars, latin, digits = i, OFFSET, OFFSET, 0, 0, 0
+    inside, mixed, last = False, False, False  # a digit was seen; a letter came after it; the last was one
+    while i < b:
+        c = np.int64(data[i])
+        lower = LOWER[c]
+        if lower != 0:  # most bytes are letters of ASCII
+            h = (h ^ lower) * PRIME
+            i += 1
+            latin += 1
+            mixed, last = mixed or inside, False
+        else:
+            code, width = (c, 1) if c < 0x80 else decode(data, i, b)
+            k = kind_of(code, kinds)
+            if k == LETTER:
+                h = feed(h, np.int64(folds[code]) if code < 0x10000 else code)
+                scripts[np.int64(script[code]) if code < 0x10000 else 0] += 1
+                mixed, last = mixed or inside, False
+            elif k == DIGIT:
+                if not last:
+                    h = (h ^ np.uint64(48)) * PRIME
+                inside, last = True, True
                 digits += 1
-            elif b > 64:
-                letters += 1
-            if b == 0xD0 and at + 1 < end and 0xA0 <= data[at + 1] <= 0xAF:  # Cyrillic capitals, second half
-                b = 0xD1
-            elif at > place and data[at - 1] == 0xD0 and 0xA0 <= b <= 0xAF:
-                b -= 32
-            elif at > place and (
-                (data[at - 1] == 0xD0 and 0x90 <= b <= 0x9F) or (data[at - 1] == 0xC3 and 0x80 <= b <= 0x9E)
-            ):  # and the first half; accented Latin capitals
-                b += 32
-            h = (h ^ np.uint64(b)) * PRIME
-            at += 1
-        if at == place:
-            at += 1
-        length = at - place
-        if kind == WORD:
-            if digits > 0 and letters == 0:
-                kind = NUMBER
-            elif length >= 2 * LONG_TOKEN or (length >= LONG_TOKEN and digits > 1):
-                kind = LONG
-            elif digits > 0 and 2 * digits >= letters:
-                kind = NUMBER
-        raw[n] = mix(h)
-        masked[n] = raw[n] if kind == WORD else MASKS[kind]
-        begins[n], ends[n], kinds[n] = place, at, kind
-        n += 1
-        place = at
+            elif k == IGNORED or (k == APOSTROPHE and alnum(data, i + width, b, kinds)):
+                i += width
+                continue
+            else:
+                break
+            i += width
+        chars += 1
+        if chars == STEM:
+            stem = h
+    scripts[1] += latin
+    random = (digits > 0 and (mixed or _hex(data, begin, i))) or chars > LONGEST_WORD
+    return i, h, (stem if chars > STEM else h), digits, random
+
+
+@nb.njit(cache=True, nogil=True)
+def _mail_start(data, begins, ends, n):  # type: ignore[no-untyped-def]
+    """First token of the address whose last token before the @ is n - 1."""
+    while n >= 2 and ends[n - 2] + 1 == begins[n - 1]:
+        c = data[ends[n - 2]]
+        if not (c == 46 or c == 95 or c == 43 or c == 45):
+            break
+        n -= 1
+    return n - 1
+
+
+@nb.njit(cache=True, nogil=True)
+def tokenise(data, a, b, T, S):  # type: ignore[no-untyped-def]
+    """Fill `S` with the tokens of data[a:b]; how many there are (at most b - a + 1)."""
+    kinds, folds, script, scripts = T.kind, T.fold, T.script, S.scripts
+    words, stems, marks, gaps, singles, begins, ends = S.word, S.stem, S.kind, S.gap, S.single, S.begin, S.end
+    n, i, gap, no_id = 0, a, 0, a
+    # the open span: where it ends, bytes of its closing mark, its kind, first token and first byte; and the text's end
+    span, skip, mark, opened, spanned, stop = b + 1, 0, WORD, 0, 0, b
+    dead = np.zeros(QUOTES, np.int64)
+    scripts[:] = 0
+    while i < b or span <= b:
+        begin, kind, single, h, stem, put = i, mark, 0, EMPTY_HASH, EMPTY_HASH, True
+        if i >= span:
+            put, begin = n == opened, spanned
+            i = min(b, max(i, span + skip))
+            span, mark, stop = b + 1, WORD, b
+        else:
+            c = np.int64(data[i])
+            if c == 32:  # the most frequent byte
+                i += 1
+                continue
+            if LOWER[c] != 0:  # and the most frequent kind of word: letters of ASCII and nothing beside them
+                while i < stop and LOWER[data[i]] != 0:
+                    h = (h ^ LOWER[data[i]]) * PRIME
+                    i += 1
+                    if i - begin == STEM:
+                        stem = h
+                if i - begin <= LONGEST_WORD and (i >= stop or ENDS[data[i]] != 0):
+                    words[n] = mix(h)
+                    stems[n] = mix(stem) if i - begin > STEM else words[n]
+                    marks[n], gaps[n], singles[n], begins[n], ends[n] = kind, gap, 0, begin, i
+                    scripts[1] += i - begin
+                    n, gap = n + 1, 0
+                    continue
+                i = begin
+            code, width = (c, 1) if c < 0x80 else decode(data, i, b)
+            k = kind_of(code, kinds)
+            if k in (LETTER, DIGIT):
+                if k == LETTER:
+                    i, h, stem, digits, random = _word(data, i, stop, kinds, folds, script, scripts)
+                else:
+                    i, digits, random = number(data, i, stop, kinds), 1, True
+                if begin >= no_id and (digits > 0 or random or (i < b and data[i] in (43, 45, 95))):
+                    no_id, found = identifier(data, begin, stop)
+                    if found:
+                        i, random = max(i, no_id), True
+                if random:
+                    h, stem, kind = OFFSET_NUMBER, OFFSET_NUMBER, (NUMBER if mark == WORD else mark)
+            elif k == SINGLE:
+                h = feed(OFFSET, np.int64(folds[code]) if code < 0x10000 else code)
+                scripts[np.int64(script[code]) if code < 0x10000 else 3] += 1
+                stem, single = h, 1
+                i += width
+            elif c == 58 and i + 2 < b and n > 0 and ends[n - 1] == i and data[i + 1] == 47 and data[i + 2] == 47:
+                i, n, h, stem, kind = (
+                    link(data, i, stop),
+                    n - 1,
+                    OFFSET_LINK,
+                    OFFSET_LINK,
+                    LINK if mark == WORD else mark,
+                )
+                begin, gap = begins[n], gaps[n]
+            elif c == 64 and n > 0 and ends[n - 1] == i and alnum(data, i + 1, stop, kinds):
+                n = max(_mail_start(data, begins, ends, n), opened if mark != WORD else 0)
+                i, h, stem, kind = mail(data, i + 1, stop), OFFSET_LINK, OFFSET_LINK, LINK if mark == WORD else mark
+                begin, gap = begins[n], gaps[n]
+            else:
+                put = False
+                i += width
+                if c == 10 or (c == 58 and (i >= b or data[i] <= 32)) or code == 0xFF1A:
+                    gap = 1 if n > 0 else 0
+                elif mark == WORD and k != SPACE and k != IGNORED:
+                    span_kind, close, size = opening(data, begin, a, b, code, width, dead, kinds)
+                    if span_kind != WORD:
+                        mark, span, stop, skip, opened, spanned = span_kind, close, min(b, close), size, n, begin
+                        i = begin + (size if span_kind == CODE and size == 3 else width)
+        if put:
+            words[n], stems[n], marks[n], gaps[n] = mix(h), mix(stem), kind, gap
+            singles[n], begins[n], ends[n] = single, begin, i
+            n, gap = n + 1, 0
     return n
+
+
+def tokens(text: bytes) -> Scratch:
+    """Tokens of one text, cut to their number."""
+    out = scratch(len(text))
+    n = int(tokenise(np.frombuffer(text, np.uint8), 0, len(text), tables(), out))
+    arrays = (out.word, out.stem, out.kind, out.gap, out.single, out.begin, out.end)
+    return Scratch._make([*(column[:n] for column in arrays), out.scripts])
