@@ -25,6 +25,8 @@ def rate(shared: Incidence, more: Excess, i: int, a: int) -> float:
 
 def weight(shared: Incidence, tau: float, a: int) -> float:
     """w_a(tau)."""
+    if shared.degree[a] < 2:
+        return 0.0
     active = (shared.volume[:, shared.view[a]] > 0).sum()
     return max(0.0, math.log(tau * active / shared.degree[a]))
 
@@ -91,7 +93,7 @@ def member_log_p(shared: Incidence, more: Excess, members: list[int], i: int) ->
                 if shared.volume[i, v] == 0 or volume[v] == 0:
                     continue
                 cost = 0.0
-                for a in np.flatnonzero((shared.view == v) & (k > 0)):
+                for a in np.flatnonzero((shared.view == v) & (k > 0) & (shared.degree > 1)):
                     ratio = k[a] / mean[a]
                     omega = min(math.log(ratio), CAP) if ratio >= TWICE else 0.0
                     cost += rate(shared, more, i, a) * math.expm1(theta * omega)

@@ -86,7 +86,7 @@ def test_traits_of_events_agree_with_counting_one_by_one(tmp_path: Path) -> None
     assert traits.combine(found, None).schema.names == TRAITS.names
 
 
-def test_traits_of_accounts_are_those_that_two_hold() -> None:
+def test_traits_of_accounts_agree_with_the_table() -> None:
     created = [START, START + timedelta(minutes=2), START + timedelta(days=3), None]
     accounts = pa.table(
         {
@@ -101,10 +101,13 @@ def test_traits_of_accounts_are_those_that_two_hold() -> None:
     assert [(r["account_id"], r["view"], r["token"], r["n"]) for r in traits.from_accounts(accounts).to_pylist()] == [
         ("b", "payment", "card", 1),
         ("c", "payment", "card", 1),
+        ("d", "payment", "other", 1),
+        ("c", "registration", f"-|{hour + 72}", 1),
         ("a", "registration", f"XA|{hour}", 1),
         ("b", "registration", f"XA|{hour}", 1),
         ("a", "signup_burst", str(ten), 1),
         ("b", "signup_burst", str(ten), 1),
+        ("c", "signup_burst", str(ten + 432), 1),
     ]
 
 

@@ -93,8 +93,12 @@ def graph(nodes: int, proven: Sequence[bool], edges: Sequence[Edge]) -> Markup:
     net: nx.Graph[int] = nx.Graph()
     net.add_nodes_from(range(nodes))
     net.add_edges_from((edge.a, edge.b) for edge in edges)
-    laid = nx.spring_layout(net, k=1.6 / np.sqrt(max(nodes, 1)), seed=1, iterations=80)
-    place = np.array([laid[node] for node in range(nodes)])
+    # neighbours side by side on a circle: chords stay readable where a force layout makes a knot
+    parts = sorted(nx.connected_components(net), key=lambda part: (-len(part), min(part)))
+    order = [node for part in parts for node in nx.dfs_preorder_nodes(net, min(part))]
+    angle = np.empty(nodes)
+    angle[order] = np.linspace(0, 2 * np.pi, nodes, endpoint=False)
+    place = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(4.2, 3.4))
         axes = figure.add_subplot()

@@ -138,16 +138,28 @@ def _timeline(look: Look, operator: str, manifest: dict[str, Any]) -> Markup:
     return charts.timeline(dates, [r["n"] for r in days], releases, [r["closed_at"].date() for r in closed])
 
 
+RARE = """
+create temporary table if not exists rare as
+select view, token from traits
+where view in ('payment', 'phone', 'address', 'signup_burst', 'conversation', 'reasoning_signature', 'lead_skeleton')
+group by all having count(*) between 2 and 12
+"""
+SHARED = """
+with mine as (
+  select account_id, view, token from traits semi join rare using (view, token) where account_id in ({marks}))
+select a.account_id as a, b.account_id as b, a.view = 'lead_skeleton' as content, count(*) as n
+from mine a join mine b on a.view = b.view and a.token = b.token and a.account_id < b.account_id
+group by all order by content, n desc, a, b limit 220
+"""
+"""What pairs of accounts share that few others have."""
+
+
 def _graph(look: Look, members: list[dict[str, Any]]) -> tuple[Markup, int]:
     chosen = sorted(members, key=lambda m: (hash64(m["account_id"]), m["account_id"]))[:DOTS]
     place = {member["account_id"]: k for k, member in enumerate(chosen)}
-    marks = ", ".join("?" for _ in chosen)
-    links = look.rows(
-        f"select account_a, account_b, kind from links where account_a in ({marks}) and account_b in ({marks}) "
-        "order by bits desc, account_a, account_b limit 600",
-        *place, *place,
-    )  # fmt: skip
-    edges = [charts.Edge(place[r["account_a"]], place[r["account_b"]], r["kind"]) for r in links]
+    look.connection.execute(RARE)
+    rows = look.rows(SHARED.format(marks=", ".join("?" for _ in chosen)), *place)
+    edges = [charts.Edge(place[r["a"]], place[r["b"]], "content" if r["content"] else "control") for r in rows]
     return charts.graph(len(chosen), [bool(member["proven"]) for member in chosen], edges), len(chosen)
 
 

@@ -24,7 +24,7 @@ def operators_table(run: RunFolder, most: int = 20) -> Table:
     """Operators whose verdict is not `ordinary`, at most `most`, fit for 80 columns; the caption counts the rest."""
     with looking(run) as look:
         rows = [row for row in look.operators(10 * most) if row["verdict"] != "ordinary"][:most]
-        tally = look.rows("select verdict, count(*) as n from verdicts group by all order by verdict")
+        tally = look.rows("select verdict, count(*) as n from verdicts where events > 0 group by all order by verdict")
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), caption_justify="left", header_style="dim")
     table.add_column("operator", no_wrap=True)
     table.add_column("verdict", no_wrap=True)

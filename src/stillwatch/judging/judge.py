@@ -246,7 +246,7 @@ def _verdicts(
         standing = standings[place]
         verdict = decide(standing, finding.dimension_bits[:, place], fdr[place], settings.fdr, purpose_fdr[place])
         fits = fit(counted(finding.bits[:, place], signals))
-        if several[place] or verdict is not Verdict.ORDINARY:
+        if standing.events and (several[place] or verdict is not Verdict.ORDINARY):
             explanations[name] = fits
         mine = members[place]
         rows.append(

@@ -117,7 +117,7 @@ def _against(null: Null, members: Ints, nodes: Ints) -> tuple[Floats, Floats]:
 def _costs(null: Null, k: Floats, rate: Floats, volume: Floats) -> tuple[Floats, Floats]:
     """sum over tokens of r_a (exp(theta omega_a) - 1): by the log's own popularity [V, H], by each excess [V, S, H]."""
     shared = null.shared
-    some = np.flatnonzero(k > 0)
+    some = np.flatnonzero((k > 0) & (shared.degree > 1))
     omega = _omega(k[some], rate[some], volume[shared.view[some]])
     f = np.expm1(MEMBER_THETAS[:, None] * omega[None, :])
     V, H = len(shared.views), len(MEMBER_THETAS)

@@ -97,7 +97,7 @@ def link(
         strong = significant(pairs, len(nodes), settings.fdr)
         clump = components(len(nodes), strong.a, strong.b)
         rank = np.argsort(orders[0])
-        texts_found = sources.sources(held, declared(nodes, accounts), seed, settings.fdr)
+        texts_found = sources.sources(held, declared(nodes, accounts), rank, seed, settings.fdr)
         found = hands.in_one_hand(control, texts_found, rank, settings.fdr)
         if not texts_found:
             # without text there is nothing to find groups by but what they share

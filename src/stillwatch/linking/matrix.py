@@ -51,13 +51,15 @@ class Incidence:
 
 
 def incidence(views: Sequence[View], matrices: Sequence[sp.csr_matrix], nodes: int) -> Incidence:
-    """Stack one nodes x tokens matrix a view; tokens that one node holds are dropped, counts become ones."""
+    """Stack one nodes x tokens matrix a view, counts become ones; views in which nothing is shared are left out.
+
+    Tokens of one node cannot link, but they count: that few have a card of their own is what makes a ring's cards odd.
+    """
     order = sorted(range(len(views)), key=lambda k: (views[k].family, views[k].name))
     kept, blocks = [], []
     for k in order:
         block = matrices[k].tocsr()
-        block = block[:, np.bincount(block.indices, minlength=block.shape[1]) > 1]
-        if block.nnz:
+        if (np.bincount(block.indices, minlength=1) > 1).any():
             kept.append(views[k])
             blocks.append(block)
     rows = sp.hstack(blocks, format="csr") if blocks else sp.csr_matrix((nodes, 0))

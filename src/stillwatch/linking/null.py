@@ -56,7 +56,8 @@ def weights(shared: Incidence, scales: tuple[float, ...]) -> Floats:
     """w_a(tau) = max(0, log(tau N_v / d_a)), N_v the nodes with any token of the view, [T, A]."""
     active = np.maximum((shared.volume > 0).sum(axis=0), 1).astype(np.float64)[shared.view]
     ratio = np.log(active / np.maximum(shared.degree, 1))
-    return np.maximum(0.0, np.log(np.array(scales))[:, None] + ratio[None, :])
+    # a token of one node is never shared, however rare: it weighs nothing
+    return np.where(shared.degree > 1, np.maximum(0.0, np.log(np.array(scales))[:, None] + ratio[None, :]), 0.0)
 
 
 def null(shared: Incidence, of: Strata, scales: tuple[float, ...]) -> Null:

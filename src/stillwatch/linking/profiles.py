@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillwatch.ingest.text.profile import accumulate
-from stillwatch.model import PROFILE, PROFILES
+from stillwatch.model import PROFILE, PROFILES, VECTOR
 
 ROWS = 65_536
 
@@ -19,7 +19,7 @@ def from_sketches(sketches: pq.ParquetFile, accounts: pa.Array) -> pa.Table:
     for rows_in in sketches.iter_batches(ROWS, columns=["account_id", "vector"]):
         batch = rows_in.filter(pc.is_valid(rows_in["vector"]))
         rows = pc.index_in(batch["account_id"], value_set=accounts).to_numpy().astype(np.int64)
-        vectors = batch["vector"].flatten().to_numpy().reshape(len(rows), -1)
+        vectors = batch["vector"].flatten().to_numpy().reshape(len(rows), VECTOR)
         some, n = accumulate(rows, vectors, len(accounts))
         sums += some
         counts += n

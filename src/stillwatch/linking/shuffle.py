@@ -34,7 +34,7 @@ def shuffled(shared: Incidence, seed: int) -> Incidence:
 def _view(row: np.ndarray, col: np.ndarray, width: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Permute tokens over ones; a node that got a token twice swaps with random others until nobody did."""
     col = rng.permutation(col)
-    for _ in range(200):
+    for _ in range(2000):
         key = row * width + col
         order = np.argsort(key, kind="stable")
         double = order[1:][key[order][1:] == key[order][:-1]]

@@ -22,6 +22,8 @@ from stillwatch.linking.matrix import Floats, Ints, Traits
 
 VIEWS = ("lead_skeleton", "system_skeleton", "tools")
 NEIGHBOURS = 30
+TIE = 1e-7
+"""What nearness in the common order is worth: less than any difference of text."""
 POPULAR = 0.3
 """Tokens that a larger share of the nodes holds are left out when neighbours are sought: they cost most, say least."""
 RESOLUTIONS = (1.0, 4.0, 16.0)
@@ -45,34 +47,36 @@ class Source:
     """Share of an outsider's tokens that are the source's own: the smaller, the more specific."""
 
 
-def tokens(traits: Traits) -> sp.csr_matrix:
-    """Nodes x tokens of the views, ones; tokens of one node are dropped."""
-    blocks = []
+def tokens(traits: Traits) -> tuple[sp.csr_matrix, Floats]:
+    """Nodes x tokens of the views, ones, without tokens of one node; and how many each node has with them, [N]."""
+    blocks, total = [], np.zeros(traits.nodes)
     for name in VIEWS:
         if name in traits.matrices:
             block = traits.matrices[name].tocsr()
+            total += np.diff(block.indptr)
             blocks.append(block[:, np.bincount(block.indices, minlength=block.shape[1]) > 1])
     if not blocks:
-        return sp.csr_matrix((traits.nodes, 0))
+        return sp.csr_matrix((traits.nodes, 0)), total
     rows = sp.hstack(blocks, format="csr")
     rows.data = np.ones(rows.nnz)
     rows.sort_indices()
-    return rows
+    return rows, total
 
 
-def sources(traits: Traits, declared: np.ndarray, seed: int, fdr: float) -> list[Source]:
+def sources(traits: Traits, declared: np.ndarray, rank: Ints, seed: int, fdr: float) -> list[Source]:
     """Communities of at least `LEAST` nodes at every resolution, the most specific first; they overlap.
 
-    Nodes that are `declared` ([N], known organisations and resellers) say themselves who they are and are left out.
+    `rank` orders all nodes at random, [N]. Nodes that are `declared` ([N], known organisations and resellers) say
+    themselves who they are and are left out.
     """
-    rows = tokens(traits)
+    rows, total = tokens(traits)
     rows = (sp.diags((~declared).astype(np.float64)) @ rows).tocsr()
     rows.eliminate_zeros()
     if not rows.shape[1]:
         return []
-    a, b, weight = _mutual(*_nearest(rows))
+    a, b, weight = _mutual(*_nearest(rows, rank))
     lists = [m for gamma in RESOLUTIONS for m in _communities(leiden(traits.nodes, a, b, weight, gamma, seed))]
-    found = [source for start in lists if (source := refine(rows, start, fdr)) is not None]
+    found = [source for start in lists if (source := refine(rows, total, start, fdr)) is not None]
     distinct = {tuple(source.members.tolist()): source for source in found}
     return sorted(distinct.values(), key=lambda s: (s.chance, -len(s.members), int(s.members[0])))
 
@@ -83,11 +87,11 @@ def _communities(code: Ints) -> list[Ints]:
     return [m for m in np.split(order, np.flatnonzero(np.diff(code[order])) + 1) if len(m) >= LEAST]
 
 
-def refine(rows: sp.csr_matrix, start: Ints, fdr: float) -> Source | None:
+def refine(rows: sp.csr_matrix, total: Floats, start: Ints, fdr: float) -> Source | None:
     """Members of the source that `start` belongs to, by rounds of the test; None if fewer than `LEAST` are left."""
     members = start
     for _ in range(ROUNDS):
-        log_p, rate, _ = membership(rows, members)
+        log_p, rate, _ = membership(rows, total, members)
         keep = (q_values(log_p, float(rows.shape[0])) <= fdr / LEAST) & (rate >= TYPICAL * np.median(rate[members]))
         new = np.flatnonzero(keep)
         if len(new) < LEAST:
@@ -95,14 +99,15 @@ def refine(rows: sp.csr_matrix, start: Ints, fdr: float) -> Source | None:
         if np.array_equal(new, members):
             break
         members = new
-    log_p, _, chance = membership(rows, members)
+    log_p, _, chance = membership(rows, total, members)
     return Source(members, log_p[members], chance)
 
 
-def membership(rows: sp.csr_matrix, members: Ints) -> tuple[Floats, Floats, float]:
+def membership(rows: sp.csr_matrix, total: Floats, members: Ints) -> tuple[Floats, Floats, float]:
     """Log p that so many of a node's tokens are the community's own, and their share, leave-one-out, [N] and [N].
 
-    The third value is that share among outsiders.
+    The third value is that share among outsiders. `total` counts a node's tokens, those that nobody shares as well:
+    else one shared template would be all that an outsider has.
     """
     nodes = rows.shape[0]
     inside = np.zeros(nodes, dtype=bool)
@@ -116,15 +121,18 @@ def membership(rows: sp.csr_matrix, members: Ints) -> tuple[Floats, Floats, floa
         inside[np.repeat(np.arange(nodes), np.diff(rows.indptr))], own_without[rows.indices], own[rows.indices]
     )
     count = np.add.reduceat(np.append(flags, False).astype(np.float64), rows.indptr[:-1])
-    total = np.diff(rows.indptr).astype(np.float64)
-    count = np.where(total > 0, count, 0.0)
+    count = np.where(np.diff(rows.indptr) > 0, count, 0.0)
     rate = np.divide(count, total, out=np.zeros(nodes), where=total > 0)
     chance = (count[~inside].sum() + 1) / (total[~inside].sum() + 2) if (~inside).any() else 0.5
     return np.where(count > 0, binom.logsf(count - 1, total, chance), 0.0), rate, float(chance)
 
 
-def _nearest(rows: sp.csr_matrix) -> tuple[Ints, Floats]:
-    """The `NEIGHBOURS` nearest of each node by cosine, [N, K] (-1 where there are fewer), and the cosines."""
+def _nearest(rows: sp.csr_matrix, rank: Ints) -> tuple[Ints, Floats]:
+    """The `NEIGHBOURS` nearest of each node by cosine, [N, K] (-1 where there are fewer), and the cosines.
+
+    Ties go to those nearest in one order of all nodes (`rank`, [N]): of a thousand accounts with one template each
+    has the same thousand equals, and only a common order makes the chosen ones mutual.
+    """
     nodes = rows.shape[0]
     degree = np.bincount(rows.indices, minlength=rows.shape[1])
     weight = np.maximum(np.log(nodes / np.maximum(degree, 1)), 0.0)
@@ -134,11 +142,11 @@ def _nearest(rows: sp.csr_matrix) -> tuple[Ints, Floats]:
     # a node with one rare token must not be everybody's neighbour
     unit = (sp.diags(1 / (length + 2 * weight.max(initial=1.0))) @ scaled).tocsr()
     columns = unit.tocsc()
-    return _top(unit.indptr, unit.indices, unit.data, columns.indptr, columns.indices, columns.data, NEIGHBOURS)
+    return _top(unit.indptr, unit.indices, unit.data, columns.indptr, columns.indices, columns.data, rank, NEIGHBOURS)
 
 
 @nb.njit(cache=True)
-def _top(indptr, indices, data, cptr, cindices, cdata, most):  # type: ignore[no-untyped-def]
+def _top(indptr, indices, data, cptr, cindices, cdata, rank, most):  # type: ignore[no-untyped-def]
     nodes = len(indptr) - 1
     best = np.full((nodes, most), -1, np.int64)
     value = np.zeros((nodes, most))
@@ -158,6 +166,8 @@ def _top(indptr, indices, data, cptr, cindices, cdata, most):  # type: ignore[no
                 score[j] += data[x] * cdata[y]
         for t in range(n):
             j = touched[t]
+            apart = abs(rank[i] - rank[j])
+            score[j] += TIE * (1.0 - min(apart, nodes - apart) / nodes)
             if score[j] > value[i, most - 1]:
                 place = most - 1
                 while place > 0 and value[i, place - 1] < score[j]:

@@ -99,7 +99,7 @@ def _view(sketches: ir.Table, name: str, token: Expression) -> ir.Table:
 
 
 def from_accounts(accounts: pa.Table) -> pa.Table:
-    """Traits of the accounts table (model.ACCOUNTS; columns may be absent); only tokens that two accounts hold."""
+    """Traits of the accounts table (model.ACCOUNTS; columns may be absent), by view, token and account."""
     columns = {
         "payment": _column(accounts, "payment_id"),
         "phone": _column(accounts, "phone_id"),
@@ -150,11 +150,11 @@ def _registration(accounts: pa.Table) -> pa.Array | None:
 
 
 def _shared(ids: pa.Array, name: str, tokens: pa.Array) -> pa.Table:
-    """Rows of one view; tokens of a single account are dropped."""
+    """Rows of one view; tokens of one account only where the view keeps them."""
     codes = tokens.dictionary_encode().indices
     index = pc.fill_null(codes, -1).to_numpy(zero_copy_only=False).astype(np.int64)
     held = np.bincount(index[index >= 0], minlength=1)
-    keep = (index >= 0) & (held[np.maximum(index, 0)] > 1)
+    keep = (index >= 0) & (VIEWS[name].single | (held[np.maximum(index, 0)] > 1))
     rows = np.flatnonzero(keep)
     return pa.table(
         [

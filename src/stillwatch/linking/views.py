@@ -8,7 +8,8 @@
 - application: the application explains it, so the null takes the popularity among its users where that is higher.
 - broad: the application explains only tokens that at least half of its users hold (a gateway's own address).
 - one: only the token with most events counts, because an account's tokens (versions of a client) are one choice.
-- single: keep tokens that only one account holds, signals need them. Elsewhere they are dropped, they cannot link.
+- single: keep tokens that only one account holds. They cannot link, but that most accounts have a card of their own is
+  what makes a ring's cards odd; signals need some as well. Elsewhere they are dropped, to save room.
 
 A view that is not listed is control evidence in a family of its own.
 """
@@ -40,15 +41,15 @@ VIEWS: dict[str, View] = {
     view.name: view
     for view in (
         # one hand
-        View("payment", "control", "payment", "payment instrument"),
-        View("phone", "control", "phone", "phone number"),
-        View("organisation", "control", "organisation", "declared organisation that nobody verified"),
+        View("payment", "control", "payment", "payment instrument", single=True),
+        View("phone", "control", "phone", "phone number", single=True),
+        View("organisation", "control", "organisation", "declared organisation that nobody verified", single=True),
         View("key", "control", "key", "one credential used by two accounts"),
         View("conversation", "control", "continuation", "one conversation goes on under another account"),
         View("reasoning_signature", "control", "continuation", "one signed piece of reasoning sent by two accounts"),
-        View("address", "control", "network", "exact address", region=True, broad=True),
+        View("address", "control", "network", "exact address", region=True, broad=True, single=True),
         View("address_day", "control", "network", "exact address on one day", region=True, broad=True),
-        View("address_prefix", "control", "network", "address prefix", region=True, broad=True),
+        View("address_prefix", "control", "network", "address prefix", region=True, broad=True, single=True),
         View(
             "client",
             "control",
@@ -58,9 +59,16 @@ VIEWS: dict[str, View] = {
             application=True,
             one=True,
         ),
-        View("email_domain", "control", "mail", "mail domain", region=True),
-        View("registration", "control", "registration", "path, country, mail domain and hour of sign-up", region=True),
-        View("signup_burst", "control", "registration", "ten minutes of sign-up", region=True),
+        View("email_domain", "control", "mail", "mail domain", region=True, single=True),
+        View(
+            "registration",
+            "control",
+            "registration",
+            "path, country, mail domain and hour of sign-up",
+            region=True,
+            single=True,
+        ),
+        View("signup_burst", "control", "registration", "ten minutes of sign-up", region=True, single=True),
         View("skeleton_hour", "context", "", "template in one hour", region=True, application=True),
         View("skeleton_10min", "context", "", "template in ten minutes", region=True, application=True),
         View("item_hour", "context", "", "exact prompt in one hour", region=True, application=True),
