@@ -27,7 +27,7 @@ from stillwatch.model import LINKS
 from stillwatch.settings import LinkingSettings
 
 LN2 = float(np.log(2.0))
-CALIBRATION = 5_000
+CALIBRATION = 1_500
 """Nodes whose pairs are tested on the shuffled views, drawn by hash of their names."""
 WEAK_EDGES = 64
 """Weak links kept of each node for the group scan, the strongest."""
@@ -89,9 +89,6 @@ def link(
     orders = candidates.orders(nodes.names, settings.orders, seed)
     with clock.of("pairs"):
         pairs = scan_pairs(control, candidates.neighbours(control, orders), settings.weak_log_p)
-    with clock.of("content"):
-        texts = scan_pairs(source, candidates.neighbours(source, orders), settings.weak_log_p)
-        texts = texts.where(strongest(len(nodes), texts.a, texts.b, -texts.log_p, CONTENT_LINKS))
     with clock.of("groups"):
         of = application(held)
         strong = significant(pairs, len(nodes), settings.fdr)
@@ -103,6 +100,8 @@ def link(
             # without text there is nothing to find groups by but what they share
             starts = starting_points(control, source, pairs, of, seed)
             found = scan_groups(control, source, starts, of, clump, rank, settings)
+    with clock.of("content"):
+        texts = content_pairs(source, candidates.neighbours(source, orders), strong, found, settings)
     with clock.of("operators"):
         members = assemble(len(nodes), strong, found, seed)
     with clock.of("calibration"):
@@ -115,6 +114,27 @@ def link(
         ]
     )
     return LinkResult(links, operators.table(nodes, members), false_links, count, clock.seconds)
+
+
+def content_pairs(
+    source: Null, extra: tuple[Ints, Ints], strong: Pairs, found: list[groups.Group], settings: LinkingSettings
+) -> Pairs:
+    """Content links of the members of groups, the strongest of each, and those along control links.
+
+    Pairs that are not looked at count as p = 1, so the false-discovery rate stays that over all pairs.
+    """
+    nodes = source.shared.nodes
+    members = np.unique(np.concatenate([group.members for group in found] or [np.empty(0, np.int64)]))
+    texts = scan_pairs(source, extra, settings.weak_log_p, members)
+    texts = texts.where(strongest(nodes, texts.a, texts.b, -texts.log_p, CONTENT_LINKS))
+    along = Pairs(strong.a, strong.b, log_p(source, strong.a, strong.b), np.zeros(len(strong), np.int64))
+    along = along.where(~np.isin(along.a * nodes + along.b, texts.a * nodes + texts.b))
+    both = (np.concatenate(pair) for pair in zip(_parts(texts), _parts(along), strict=True))
+    return Pairs(*both)
+
+
+def _parts(pairs: Pairs) -> tuple[Ints, Ints, Floats, Ints]:
+    return pairs.a, pairs.b, pairs.log_p, pairs.views
 
 
 def everyone(traits: pa.Table, profiles: pa.Table | None, accounts: pa.Table | None) -> pa.Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +48,10 @@ class Incidence:
 
     def share(self) -> Floats:
         """Popularity of each token, [A]: d_a / E of its view."""
+        return self._share
+
+    @cached_property
+    def _share(self) -> Floats:
         return self.degree / np.maximum(self.total[self.view], 1)
 
 

@@ -26,7 +26,7 @@ TIE = 1e-7
 """What nearness in the common order is worth: less than any difference of text."""
 POPULAR = 0.3
 """Tokens that a larger share of the nodes holds are left out when neighbours are sought: they cost most, say least."""
-RESOLUTIONS = (1.0, 4.0, 16.0)
+RESOLUTIONS = (1.0, 6.0)
 """Of Leiden: coarse ones for large sources, fine ones for small."""
 LEAST = 5
 ROUNDS = 3
