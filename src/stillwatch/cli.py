@@ -51,12 +51,14 @@ class _Display:
         )
         self.task = self.bar.add_task("starting", total=None)
         self.started = time.monotonic()
+        self.name = ""
 
     def stage(self, name: str, total: int | None = None) -> None:
-        """Begin a stage."""
+        """Begin a stage; a stage that says its size after it began is told once."""
+        again, self.name = name == self.name, name
         if self.live:
             self.bar.update(self.task, description=name, total=total, completed=0)
-        else:
+        elif not again:
             err.print(f"[{time.monotonic() - self.started:6.1f} s] {name}", markup=False, highlight=False)
 
     def advance(self, units: int = 1) -> None:
