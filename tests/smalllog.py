@@ -65,12 +65,12 @@ class SmallLog:
     def a_ring(self, count: int) -> None:
         for k in range(count):
             account = self.account(
-                org_id=f"q{k}", payment_id=f"v{k // 4}", email_domain=self.rng.choice(["a.example", "b.example"]),
+                org_id=f"q{k}", payment_id=f"v{k // 5}", email_domain=self.rng.choice(["a.example", "b.example"]),
                 country=self.rng.choice(["DE", "US"]), created_at=START - timedelta(days=5 + self.rng.random()),
             )  # fmt: skip
             self.ring.add(account)
             for _ in range(200):
-                self.ask(account, TASK + self.phrase(20, 40), client_address=f"172.16.{k // 3}.7")
+                self.ask(account, TASK + self.phrase(20, 40), client_address=f"172.16.{k // 6}.7")
 
     def an_organisation(self, count: int) -> None:
         for k in range(count):

@@ -149,7 +149,9 @@ def test_the_example_is_sketched_as_shown() -> None:
     assert [row["text"] for row in found.skeletons.to_pylist() if row["part"] == "whole"] == [skeleton]
     assert len({row["skeleton"] for row in sketched}) == 1
     assert len({row["item"] for row in sketched}) == 3
-    assert {row["elicitation"] for row in sketched} == {float(re.findall(r"`elicitation` is (0\.\d+)", CONCEPTS)[0])}
+    assert {round(row["elicitation"], 3) for row in sketched} == {
+        float(re.findall(r"`elicitation` is (0\.\d+)", CONCEPTS)[0])
+    }
 
 
 def _turn(text: str) -> dict[str, object]:

@@ -120,6 +120,8 @@ def test_with_keyed_pseudonyms_the_verdicts_are_the_same_and_no_id_is_stored(
 ) -> None:
     folder = log.write(tmp_path)
     out, key = tmp_path / "run", tmp_path / "key"
+    key.write_text("5b" * 32)
+    key.chmod(0o600)
     stillwatch(
         "scan", folder / "events.parquet", "--accounts", folder / "accounts.parquet", "--out", out, "--key-file", key
     )

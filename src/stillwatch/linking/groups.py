@@ -93,6 +93,11 @@ def corroboration(control: Floats, content: Floats) -> float:
     return float(np.logaddexp.reduce(rest) - np.log(len(rest))) if len(rest) else 0.0
 
 
+def support(null: Null, members: Ints, nodes: Ints) -> float:
+    """log e that `nodes`, together, share what the group `members` shares."""
+    return float(_against(null, members, nodes)[1][:, 0].sum())
+
+
 def member_log_p(null: Null, members: Ints) -> Floats:
     """log p of every node against the group, leave-one-out for members, [N]; 0 where nothing is shared."""
     return _against(null, members, np.arange(null.shared.nodes))[0]

@@ -20,6 +20,8 @@ from stillwatch.linking.null import Null
 from stillwatch.linking.sources import LEAST, Source
 
 ORDERS = 4
+"""Of large sources; of those below `FEW` members, whose evidence depends most on the order, four times as many."""
+FEW = 200
 CORROBORATION = 0.05
 """False-discovery rate of the second statement; the first is at the rate of the settings."""
 
@@ -28,7 +30,7 @@ def in_one_hand(control: Null, found: Sequence[Source], rank: Ints, fdr: float) 
     """Those sources that one hand holds, the largest first; `rank` orders all nodes at random, [N].
 
     Sources come at several resolutions. Of two that pass, one inside the other, the larger is one hand if what it has
-    beyond the smaller passes as well; else it is the smaller with strangers around it.
+    beyond the smaller passes as well, or shares what the smaller shares; else strangers stand around the smaller.
     """
     tested = np.array([_tests(control, source.members, rank) for source in found]).reshape(-1, 2)
     size = float(len(found))
@@ -41,20 +43,25 @@ def in_one_hand(control: Null, found: Sequence[Source], rank: Ints, fdr: float) 
             continue
         smaller = [found[j].members for j in passed if j != k and _inside(found[j], found[k])]
         rest = np.setdiff1d(found[k].members, np.concatenate(smaller)) if smaller else np.empty(0, np.int64)
-        if len(rest) < LEAST or (_tests(control, rest, rank) <= limits).all():
+        if (
+            len(rest) < LEAST
+            or (_tests(control, rest, rank) <= limits).all()
+            or groups.support(control, np.unique(np.concatenate(smaller)), rest) >= -limits[0]
+        ):
             out.append(k)
     return [_group(found[k]) for k in out]
 
 
 def _tests(control: Null, members: Ints, rank: Ints) -> Floats:
     """log p of both statements, [2], from e-values averaged over `ORDERS` orders of the members."""
-    logs = np.empty((ORDERS, 2))
-    for k in range(ORDERS):
+    orders = ORDERS if len(members) >= FEW else 4 * ORDERS
+    logs = np.empty((orders, 2))
+    for k in range(orders):
         order = rank if k == 0 else np.random.default_rng(k).permutation(len(rank))[rank]
         log_e = groups.family_log_e(control, members, order)
         # families are independent under the null, so their e-values multiply; the strongest is set aside
         logs[k] = log_e[0], log_e[1:].sum() - log_e[1:].max()
-    mean: Floats = np.logaddexp.reduce(logs, axis=0) - np.log(ORDERS)
+    mean: Floats = np.logaddexp.reduce(logs, axis=0) - np.log(orders)
     return np.minimum(-mean, 0.0)
 
 

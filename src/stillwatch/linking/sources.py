@@ -19,6 +19,7 @@ from scipy.stats import binom
 from stillwatch.linking.communities import leiden
 from stillwatch.linking.fdr import q_values
 from stillwatch.linking.matrix import Floats, Ints, Traits
+from stillwatch.linking.strata import application
 
 VIEWS = ("lead_skeleton", "system_skeleton", "tools")
 NEIGHBOURS = 30
@@ -76,14 +77,17 @@ def sources(traits: Traits, declared: np.ndarray, rank: Ints, seed: int, fdr: fl
         return []
     a, b, weight = _mutual(*_nearest(rows, rank))
     lists = [m for gamma in RESOLUTIONS for m in _communities(leiden(traits.nodes, a, b, weight, gamma, seed))]
+    # one template in a thousand hands is a ring of neighbours, not a community: its users are a candidate as they are
+    lists += _communities(application(traits))
     found = [source for start in lists if (source := refine(rows, total, start, fdr)) is not None]
     distinct = {tuple(source.members.tolist()): source for source in found}
     return sorted(distinct.values(), key=lambda s: (s.chance, -len(s.members), int(s.members[0])))
 
 
 def _communities(code: Ints) -> list[Ints]:
-    """Nodes of each community of at least `LEAST`."""
+    """Nodes of each community of at least `LEAST`; code -1 is none."""
     order = np.argsort(code, kind="stable")
+    order = order[code[order] >= 0]
     return [m for m in np.split(order, np.flatnonzero(np.diff(code[order])) + 1) if len(m) >= LEAST]
 
 
@@ -92,7 +96,7 @@ def refine(rows: sp.csr_matrix, total: Floats, start: Ints, fdr: float) -> Sourc
     members = start
     for _ in range(ROUNDS):
         log_p, rate, _ = membership(rows, total, members)
-        keep = (q_values(log_p, float(rows.shape[0])) <= fdr / LEAST) & (rate >= TYPICAL * np.median(rate[members]))
+        keep = (q_values(log_p, float(rows.shape[0])) <= fdr) & (rate >= TYPICAL * np.median(rate[members]))
         new = np.flatnonzero(keep)
         if len(new) < LEAST:
             return None
