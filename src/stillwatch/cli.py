@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from stillwatch import __version__
-from stillwatch.errors import StillwatchError, UsageError
+from stillwatch.errors import StillwatchError
 
 app = typer.Typer(
     name="stillwatch",
@@ -280,6 +280,3 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
-
-
-__all__ = ["UsageError", "app", "main"]

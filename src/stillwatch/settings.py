@@ -52,7 +52,6 @@ class JudgingSettings(_Section):
     """False-discovery rate over operators; an accusation needs every required dimension below it."""
     matched_groups: int = Field(default=199, ge=19, le=9999)
     """Matched groups of ordinary accounts drawn for each operator."""
-    min_accounts: int = Field(default=2, ge=2)
 
 
 class Settings(_Section):
