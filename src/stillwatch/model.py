@@ -123,8 +123,11 @@ LINKS = _schema(
 )  # fmt: skip
 """Evidence that two accounts have one controller (control) or one source of text (content); bits = -log2 p."""
 
-OPERATORS = _schema(("account_id", _s), ("operator_id", _s), ("membership_bits", _f), ("proven", pa.bool_()))
-"""The accounts under one controller; a lone account is an operator of one. Every account has exactly one row."""
+OPERATORS = _schema(
+    ("account_id", _s), ("operator_id", _s), ("membership_bits", _f), ("proven", pa.bool_()), ("hand_bits", _f),
+)  # fmt: skip
+"""The accounts under one controller; a lone account is an operator of one. Every account has exactly one row.
+`hand_bits`: what they share, the strongest family of views set aside, against chance; null where it was not tested."""
 
 VICTIMS = _schema(
     ("account_id", _s), ("operator_id", _s), ("bits", _f), ("own_events", _i), ("foreign_events", _i), ("since", TIME),

@@ -52,6 +52,8 @@ class JudgingSettings(_Section):
     """False-discovery rate over operators; an accusation needs every required dimension below it."""
     matched_groups: int = Field(default=199, ge=19, le=9999)
     """Matched groups of ordinary accounts drawn for each operator."""
+    more_groups: int = Field(default=999, ge=19, le=99_999)
+    """Drawn anew for the operators whose accusation is in question after that."""
 
 
 class Settings(_Section):

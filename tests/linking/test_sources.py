@@ -80,7 +80,7 @@ def log_with(rings: list[int], honest: int, seed: int = 3) -> tuple[list[set[str
 
 
 def largest(held: list[set[str]], rank: np.ndarray) -> list[set[int]]:
-    found = sources(traits(held), np.zeros(len(held), dtype=bool), rank, 0, 0.01)
+    found = sources(traits(held), None, np.zeros(len(held), dtype=bool), rank, 0, 0.01)
     return [set(source.members.tolist()) for source in found]
 
 

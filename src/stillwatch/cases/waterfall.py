@@ -58,6 +58,7 @@ def _step(row: Mapping[str, Any], about: Mapping[str, Mapping[str, Any]], counte
     signal = row["signal"]
     question = {
         OVERLAP: "What these findings say together, counted once",
+        "one_hand": "Do the accounts share more than strangers do, even without their strongest link?",
         "foreign_stream": "Did another operator's traffic come into this account?",
     }.get(signal, about.get(signal, {}).get("question", ""))
     return Step(

@@ -57,7 +57,7 @@ def combine(observed: Floats, nulls: Sequence[Floats], signals: Sequence[Signal]
     for place, (signal, null) in enumerate(zip(signals, nulls, strict=True)):
         signal_bits[place] = bits(tail_p(observed[place], null, signal.resolution))
         medians[place] = _median(null, observed.shape[1])
-        null_bits.append(bits(_leave_one_out(null)))
+        null_bits.append(bits(leave_one_out(null)))
     kinds = list(Dimension)
     p = np.full((len(kinds), observed.shape[1]), np.nan)
     total, final = p.copy(), p.copy()
@@ -82,7 +82,7 @@ def _stack(null_bits: Sequence[Floats], signals: Sequence[Signal], dimension: Di
     return np.stack([np.broadcast_to(null, (height, width)) for null in even])
 
 
-def _leave_one_out(null: Floats) -> Floats:
+def leave_one_out(null: Floats) -> Floats:
     """p-value of each null value among the others of its row."""
     known = np.isfinite(null)
     filled = np.where(known, null, -np.inf)

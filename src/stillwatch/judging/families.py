@@ -31,10 +31,14 @@ def several(
     *,
     matched_groups: int,
     seed: int,
+    stage: int = 1,
     progress: Progress = SILENT,
 ) -> Finding:
-    """Findings on operators of two or more accounts, columns in the order of `operators`."""
-    rng = np.random.default_rng([seed, 1])
+    """Findings on operators of two or more accounts, columns in the order of `operators`.
+
+    Another `stage` draws other groups.
+    """
+    rng = np.random.default_rng([seed, stage])
     customers = _customers(population, signals, rng)
     parts = []
     for chunk in _chunks([len(rows) for rows in operators], matched_groups):
@@ -117,3 +121,13 @@ def reorder(finding: Finding, order: Ints) -> Finding:
     """Columns in another order."""
     names = ("statistic", "null", "bits", "dimension_p", "dimension_bits", "overlap")
     return Finding(*(getattr(finding, name)[:, order] for name in names))
+
+
+def replace_columns(finding: Finding, at: Ints, by: Finding) -> Finding:
+    """The finding with its columns `at` taken from `by`."""
+    out = []
+    for name in ("statistic", "null", "bits", "dimension_p", "dimension_bits", "overlap"):
+        values = getattr(finding, name).copy()
+        values[:, at] = getattr(by, name)
+        out.append(values)
+    return Finding(*out)

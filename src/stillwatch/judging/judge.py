@@ -13,21 +13,23 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from stillwatch import __version__
-from stillwatch.judging import families
+from stillwatch.judging import customers, families, hands
 from stillwatch.judging.calibrate import P_FLOOR, bits, false_discovery_rates
-from stillwatch.judging.combine import OVERLAP, Finding
+from stillwatch.judging.combine import Finding
+from stillwatch.judging.evidence import evidence_table, foreign_streams, one_hand, unlike_customers
 from stillwatch.judging.explanations import Fit, fit
 from stillwatch.judging.matched import Strata
-from stillwatch.judging.verdict import ORDER, PURPOSE, Standing, accusation_p, decide, statement
-from stillwatch.model import EVIDENCE, VERDICTS, Dimension, Outcome, Verdict
+from stillwatch.judging.verdict import ORDER, PURPOSE, Gates, Standing, accusation_p, decide, statement
+from stillwatch.model import VERDICTS, Dimension, Verdict
 from stillwatch.population import Floats, Groups, Ints, Population
 from stillwatch.progress import SILENT, Progress
 from stillwatch.settings import JudgingSettings
 from stillwatch.signals import Signal, all_signals
 
-FOREIGN_STREAM = "foreign_stream"
-OBSERVED_BITS = 3.0
-"""Bits from which a finding counts as observed (p of about .003)."""
+IN_QUESTION = 0.2
+"""p of an accusation up to which an operator is looked at more closely."""
+SLACK = 1.0
+"""Bits by which it may miss the gates of scale and transparency then."""
 
 
 @dataclass(frozen=True)
@@ -57,26 +59,57 @@ def judge(
     strata = Strata.of(population, _unlinked(population, [members[place] for place in many]))
     alone = np.flatnonzero(sizes == 1)
     progress.stage("judging", len(many))
-    found_many = families.several(
-        population,
-        [members[place] for place in many],
-        signals,
-        strata,
-        matched_groups=settings.matched_groups,
-        seed=seed,
-        progress=progress,
-    )
     rows_alone = np.concatenate([members[place] for place in alone]) if len(alone) else np.empty(0, np.int64)
     found_alone = families.lone(population, rows_alone, signals, strata, seed=seed)
-    finding = families.join([found_many, found_alone], len(signals))
     order = np.concatenate([many, alone])
     names, members = [names[place] for place in order], [members[place] for place in order]
     groups = Groups.of(members, len(population))
+    hand = _hand_bits(names, members, operators)
+    unlike = np.full(len(names), np.nan)
+    unlike[: len(many)] = customers.as_one_customer(population, members[: len(many)], signals, strata.eligible, seed)
+    found_many = closely(
+        population, members[: len(many)], strata, hand[: len(many)], unlike[: len(many)], settings, seed, progress
+    )
+    finding = hands.weigh(families.join([found_many, found_alone], len(signals)), hand)
     stolen = _stolen(victims, operators)
-    evidence = _evidence(names, finding, signals, population, groups, stolen)
+    extra = [foreign_streams(stolen), one_hand(names, groups, hand), unlike_customers(names, groups, unlike)]
+    evidence = evidence_table(names, finding, signals, population, groups, extra)
     standings = _standings(names, members, groups, population, stolen)
-    verdicts, explanations = _verdicts(names, members, standings, finding, signals, population, settings, len(many))
+    gates = Gates(stake(finding, signals), unlike)
+    verdicts, explanations = _verdicts(
+        names, members, standings, finding, gates, signals, population, settings, len(many)
+    )
     return Judgement(evidence, verdicts, explanations, _baseline(population, found_alone, signals, settings))
+
+
+def closely(
+    population: Population,
+    members: Sequence[Ints],
+    strata: Strata,
+    hand: Floats,
+    unlike: Floats,
+    settings: JudgingSettings,
+    seed: int,
+    progress: Progress,
+) -> Finding:
+    """Findings on operators of several accounts; those that may be accused are compared with many more groups.
+
+    The second comparison replaces the first and draws its own groups, so its p-values owe nothing to the choice.
+    """
+    signals = all_signals()
+    found = families.several(
+        population, members, signals, strata, matched_groups=settings.matched_groups, seed=seed, progress=progress
+    )
+    weighed = hands.weigh(found, hand)
+    p = accusation_p(weighed.dimension_p, weighed.dimension_bits, Gates(stake(found, signals), unlike, SLACK))
+    again = np.flatnonzero(p <= IN_QUESTION)
+    if not len(again) or settings.more_groups <= settings.matched_groups:
+        return found
+    chosen = [members[k] for k in again.tolist()]
+    more = families.several(
+        population, chosen, signals, strata, matched_groups=settings.more_groups, seed=seed, stage=3
+    )
+    return families.replace_columns(found, again, more)
 
 
 def _members(population: Population, operators: pa.Table) -> tuple[list[str], list[Ints]]:
@@ -89,6 +122,18 @@ def _members(population: Population, operators: pa.Table) -> tuple[list[str], li
         out.setdefault(operator, []).append(rows[account])
     names = sorted(out)
     return names, [np.array(sorted(out[name]), dtype=np.int64) for name in names]
+
+
+def _hand_bits(names: Sequence[str], members: Sequence[Ints], operators: pa.Table) -> Floats:
+    """`hand_bits` of each operator of several accounts, NaN where linking did not test it, [G]."""
+    known = dict(zip(operators["operator_id"].to_pylist(), operators["hand_bits"].to_pylist(), strict=True))
+    return np.array(
+        [
+            np.nan if len(rows) < 2 or known[name] is None else known[name]
+            for name, rows in zip(names, members, strict=True)
+        ],
+        dtype=np.float64,
+    )
 
 
 def _unlinked(population: Population, several: Sequence[Ints]) -> npt.NDArray[np.bool_]:
@@ -114,76 +159,6 @@ def _stolen(victims: pa.Table | None, operators: pa.Table) -> dict[str, dict[str
     return {
         name: {**rows[account], "bits": min(rows[account]["bits"], most)} for account, name in pairs if account in rows
     }
-
-
-def _evidence(
-    names: Sequence[str],
-    finding: Finding,
-    signals: Sequence[Signal],
-    population: Population,
-    groups: Groups,
-    stolen: Mapping[str, Mapping[str, Any]],
-) -> pa.Table:
-    """One row an operator and signal, and a row `overlap` where facts of a dimension said the same."""
-    blocks = []
-    operator_ids = pa.array(names, pa.string())
-    for place, signal in enumerate(signals):
-        available = np.isfinite(finding.bits[place])
-        observed = available & (finding.bits[place] >= OBSERVED_BITS)
-        outcome = np.where(observed, Outcome.OBSERVED, np.where(available, Outcome.NOT_OBSERVED, Outcome.NOT_AVAILABLE))
-        support = np.where(available, np.nan_to_num(signal.support(population, groups)), 0)
-        columns = (signal.name, signal.dimension.value, outcome, finding.bits[place], finding.statistic[place])
-        blocks.append(_block(operator_ids, *columns, finding.null[place], support))
-    for row, dimension in enumerate(ORDER):
-        some = np.flatnonzero(np.nan_to_num(finding.overlap[row]) < 0)
-        if len(some):
-            nothing = np.full(len(some), np.nan)
-            outcome = np.full(len(some), Outcome.OBSERVED.value)
-            off = finding.overlap[row, some]
-            blocks.append(
-                _block(operator_ids.take(some), OVERLAP, dimension.value, outcome, off, nothing, nothing, 0 * off)
-            )
-    blocks.append(_foreign_streams(stolen))
-    return pa.concat_tables(blocks).sort_by([("operator_id", "ascending"), ("dimension", "ascending")])
-
-
-def _foreign_streams(stolen: Mapping[str, Mapping[str, Any]]) -> pa.Table:
-    """The finding that separates a victim from its operator; the statistic is the foreign share of its events."""
-    rows = [
-        {
-            "operator_id": name,
-            "signal": FOREIGN_STREAM,
-            "dimension": Dimension.SOURCE.value,
-            "outcome": Outcome.OBSERVED.value,
-            "bits": row["bits"],
-            "statistic": row["foreign_events"] / (row["foreign_events"] + row["own_events"]),
-            "null": 0.0,
-            "support": row["foreign_events"],
-        }
-        for name, row in stolen.items()
-    ]
-    return pa.Table.from_pylist(rows, schema=EVIDENCE)
-
-
-def _block(
-    operators: pa.Array,
-    signal: str,
-    dimension: str,
-    outcome: np.ndarray[tuple[int], np.dtype[np.str_]],
-    bits: Floats,
-    statistic: Floats,
-    null: Floats,
-    support: Floats,
-) -> pa.Table:
-    """Rows of the evidence table; NaN becomes null."""
-    n = len(operators)
-    columns = [
-        operators, pa.array([signal] * n, pa.string()), pa.array([dimension] * n, pa.string()),
-        pa.array(outcome.astype(str).tolist(), pa.string()), pa.array(bits, from_pandas=True),
-        pa.array(statistic, from_pandas=True), pa.array(np.array(null), from_pandas=True),
-        pa.array(support.astype(np.int64)),
-    ]  # fmt: skip
-    return pa.table(columns, schema=EVIDENCE)
 
 
 def _standings(
@@ -223,6 +198,7 @@ def _verdicts(
     members: Sequence[Ints],
     standings: Sequence[Standing],
     finding: Finding,
+    gates: Gates,
     signals: Sequence[Signal],
     population: Population,
     settings: JudgingSettings,
@@ -231,7 +207,7 @@ def _verdicts(
     """The verdicts table, and the explanations tried for every operator that is not a lone ordinary account."""
     several = np.arange(len(names)) < many
     free = np.array([not (standing.authorised or standing.one_customer) for standing in standings], dtype=bool)
-    p = np.where(free, accusation_p(finding.dimension_p, finding.dimension_bits), np.nan)
+    p = np.where(free, accusation_p(finding.dimension_p, finding.dimension_bits, gates), np.nan)
     fdr = np.where(several, false_discovery_rates(np.where(several, p, np.nan)), np.nan)
     purpose = finding.dimension_p[PURPOSE]
     purpose_fdr = np.where(
@@ -266,6 +242,12 @@ def _verdicts(
             }
         )
     return pa.Table.from_pylist(rows, schema=VERDICTS), explanations
+
+
+def stake(finding: Finding, signals: Sequence[Signal]) -> Floats:
+    """The most that any signal of scale says of each operator, bits, [G]; -inf where none is available."""
+    rows = [place for place, signal in enumerate(signals) if signal.dimension is Dimension.SCALE]
+    return np.asarray(np.nan_to_num(finding.bits[rows], nan=-np.inf).max(axis=0))
 
 
 def counted(signal_bits: Floats, signals: Sequence[Signal]) -> dict[str, float]:

@@ -11,7 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
+from stillwatch.judging.customers import UNLIKE
 from stillwatch.model import Dimension, Verdict
 from stillwatch.population import Floats
 
@@ -44,16 +46,29 @@ class Standing:
     since: str = ""
 
 
-def accusation_p(dimension_p: Floats, dimension_bits: Floats) -> Floats:
-    """p-value of 'this is not a covert harvest', [G]; NaN for operators that are not tested.
+@dataclass(frozen=True)
+class Gates:
+    """What an operator must be before it is tested at all; columns as in the finding."""
 
-    Not tested are operators of which source or purpose could not be looked at, which use no more than customers do,
-    or whose declarations do not contradict what was measured.
-    """
+    stake: Floats
+    """The most that any fact of scale says, bits, [G]: what is at stake may be volume alone."""
+    unlike: Floats
+    """p of its purpose among single customers, [G]."""
+    slack: float = 0.0
+    """Bits by which scale and transparency may miss their gates."""
+
+    def open(self, dimension_bits: Floats) -> npt.NDArray[np.bool_]:
+        """Which operators are tested, [G]: they use more than customers do, otherwise than customers do, and did not
+        declare it."""
+        known = np.isfinite(dimension_bits[TRANSPARENCY])
+        disclosed = known & (dimension_bits[TRANSPARENCY] < CONTRADICTION_BITS - self.slack)
+        return np.asarray((self.stake >= LARGE_BITS - self.slack) & ~disclosed & (self.unlike <= UNLIKE))
+
+
+def accusation_p(dimension_p: Floats, dimension_bits: Floats, gates: Gates) -> Floats:
+    """p-value of 'this is not a covert harvest', [G]; NaN for operators that are not tested."""
     needed = np.maximum(dimension_p[SOURCE], dimension_p[PURPOSE])
-    small = ~(dimension_bits[SCALE] >= LARGE_BITS)
-    disclosed = np.isfinite(dimension_bits[TRANSPARENCY]) & (dimension_bits[TRANSPARENCY] < CONTRADICTION_BITS)
-    return np.where(small | disclosed, np.nan, needed)
+    return np.where(gates.open(dimension_bits), needed, np.nan)
 
 
 def decide(standing: Standing, dimension_bits: Floats, fdr: float, level: float, purpose_fdr: float) -> Verdict:

@@ -43,6 +43,8 @@ class Group:
     member_log_p: Floats
     proven: np.ndarray
     """Of each member, [members]."""
+    hand_log_p: float = float("nan")
+    """Log p that no one hand holds them, from what is left when the strongest family of views is set aside."""
 
 
 def means(null: Null, members: Ints) -> Floats:
@@ -73,7 +75,7 @@ def family_log_e(null: Null, members: Ints, order: Ints) -> Floats:
     ranked = members[np.argsort(order[members], kind="stable")]
     out, seen = np.zeros(2 + int(null.shared.family.max(initial=-1))), 1
     while seen < len(ranked):
-        out += _against(null, ranked[:seen], ranked[seen : 2 * seen])[1].sum(axis=0)
+        out += against(null, ranked[:seen], ranked[seen : 2 * seen])[1].sum(axis=0)
         seen *= 2
     return out
 
@@ -95,15 +97,15 @@ def corroboration(control: Floats, content: Floats) -> float:
 
 def support(null: Null, members: Ints, nodes: Ints) -> float:
     """log e that `nodes`, together, share what the group `members` shares."""
-    return float(_against(null, members, nodes)[1][:, 0].sum())
+    return float(against(null, members, nodes)[1][:, 0].sum())
 
 
 def member_log_p(null: Null, members: Ints) -> Floats:
     """log p of every node against the group, leave-one-out for members, [N]; 0 where nothing is shared."""
-    return _against(null, members, np.arange(null.shared.nodes))[0]
+    return against(null, members, np.arange(null.shared.nodes))[0]
 
 
-def _against(null: Null, members: Ints, nodes: Ints) -> tuple[Floats, Floats]:
+def against(null: Null, members: Ints, nodes: Ints) -> tuple[Floats, Floats]:
     """log p [nodes], and log e of all families and of each [nodes, 1 + families], against the group `members`."""
     shared = null.shared
     inside = np.zeros(shared.nodes, dtype=bool)
@@ -240,7 +242,7 @@ def cohesive(null: Null, group: Group, clump: Ints, fdr: float) -> Group | None:
         mine = codes == name
         if mine.all():
             continue
-        log_e = float(_against(null, group.members[~mine], group.members[mine])[1][:, 0].sum())
+        log_e = float(against(null, group.members[~mine], group.members[mine])[1][:, 0].sum())
         if log_e < np.log(len(names) / fdr):
             keep[mine] = False
     if keep.all():

@@ -10,6 +10,7 @@ application pass neither test, however many they are: their households do not ma
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 import numpy as np
 
@@ -22,6 +23,8 @@ from stillwatch.linking.sources import LEAST, Source
 ORDERS = 4
 """Of large sources; of those below `FEW` members, whose evidence depends most on the order, four times as many."""
 FEW = 200
+RENTED = "network"
+"""Family of views that strangers rent from one owner."""
 CORROBORATION = 0.05
 """False-discovery rate of the second statement; the first is at the rate of the settings."""
 
@@ -29,27 +32,85 @@ CORROBORATION = 0.05
 def in_one_hand(control: Null, found: Sequence[Source], rank: Ints, fdr: float) -> list[groups.Group]:
     """Those sources that one hand holds, the largest first; `rank` orders all nodes at random, [N].
 
-    Sources come at several resolutions. Of two that pass, one inside the other, the larger is one hand if what it has
-    beyond the smaller passes as well, or shares what the smaller shares; else strangers stand around the smaller.
+    Sources come at several resolutions and from several finders, so they overlap. They are taken from the smallest to
+    the largest: one that holds smaller ones which passed is one hand as far as these share what the largest of them
+    shares, and as far as what it has beyond them passes as well or shares it too; else two campaigns with one kind of
+    question, or strangers around a campaign, would be one.
     """
     tested = np.array([_tests(control, source.members, rank) for source in found]).reshape(-1, 2)
     size = float(len(found))
     good = (q_values(tested[:, 0], size) <= fdr) & (q_values(tested[:, 1], size) <= CORROBORATION)
-    passed = sorted(np.flatnonzero(good).tolist(), key=lambda k: (-len(found[k].members), int(found[k].members[0])))
+    passed = sorted(np.flatnonzero(good).tolist(), key=lambda k: (len(found[k].members), found[k].members.tolist()))
     limits = np.log(np.array([fdr, CORROBORATION]) / max(size, 1.0))
-    out: list[int] = []
+    out: list[groups.Group] = []
     for k in passed:
-        if any(_inside(found[k], found[other]) for other in out):
+        whole = _group(found[k])
+        parts = [group for group in out if _mostly_inside(group.members, whole.members)]
+        if not parts:
+            out.append(whole)
             continue
-        smaller = [found[j].members for j in passed if j != k and _inside(found[j], found[k])]
-        rest = np.setdiff1d(found[k].members, np.concatenate(smaller)) if smaller else np.empty(0, np.int64)
+        core = max(parts, key=lambda g: (len(g.members), -int(g.members[0])))
+        level = np.log(CORROBORATION / max(len(parts) - 1, 1))
+        mine = [p for p in parts if p is core or _one_hand(control, core.members, p.members, level)]
+        rest = np.setdiff1d(whole.members, np.concatenate([p.members for p in parts]))
+        merged = reduce(_together, mine)
         if (
             len(rest) < LEAST
             or (_tests(control, rest, rank) <= limits).all()
-            or groups.support(control, np.unique(np.concatenate(smaller)), rest) >= -limits[0]
+            or groups.support(control, merged.members, rest) >= -np.log(fdr)
         ):
-            out.append(k)
-    return [_group(found[k]) for k in out]
+            merged = _together(merged, _only(whole, np.concatenate([rest, merged.members])))
+        out = [group for group in out if not any(group is p for p in mine)] + [merged]
+    return [_priced(control, group, rank, size) for group in _joined(control, out, float(limits[0]))]
+
+
+def _priced(control: Null, group: groups.Group, rank: Ints, tested: float) -> groups.Group:
+    """The group with the second statement about it, at Bonferroni's price for all sources that were tested."""
+    log_p = min(float(_tests(control, group.members, rank)[1] + np.log(max(tested, 1.0))), 0.0)
+    return groups.Group(group.members, group.member_log_p, group.proven, log_p)
+
+
+def _one_hand(control: Null, core: Ints, part: Ints, level: float) -> bool:
+    """The part overlaps the core, or its members beyond it share what the core shares, at log p `level`.
+
+    What they share of networks does not count: two operators may rent one proxy network and stay two.
+    """
+    rest = np.setdiff1d(part, core)
+    if 2 * len(rest) <= len(part):
+        return True
+    log_e = groups.against(control, core, rest)[1].sum(axis=0)[1:]
+    rented = {
+        int(f) for f, view in zip(control.shared.family, control.shared.views, strict=True) if view.family == RENTED
+    }
+    return float(np.delete(log_e, sorted(rented)).sum()) >= -level
+
+
+def _only(group: groups.Group, nodes: Ints) -> groups.Group:
+    keep = np.isin(group.members, nodes)
+    return groups.Group(group.members[keep], group.member_log_p[keep], group.proven[keep])
+
+
+def _joined(control: Null, parts: list[groups.Group], level: float) -> list[groups.Group]:
+    """Parts of one hand put together, the largest first: what one shares, the other's remaining members share too."""
+    out: list[groups.Group] = []
+    for part in sorted(parts, key=lambda g: (-len(g.members), int(g.members[0]))):
+        for place, whole in enumerate(out):
+            if _one_hand(control, whole.members, part.members, level):
+                out[place] = _together(whole, part)
+                break
+        else:
+            out.append(part)
+    return out
+
+
+def _together(a: groups.Group, b: groups.Group) -> groups.Group:
+    """Members of both, each with the better of its log p."""
+    members = np.union1d(a.members, b.members)
+    log_p = np.zeros(len(members))
+    for group in (a, b):
+        place = np.searchsorted(members, group.members)
+        log_p[place] = np.minimum(log_p[place], group.member_log_p)
+    return groups.Group(members, log_p, np.ones(len(members), dtype=bool))
 
 
 def _tests(control: Null, members: Ints, rank: Ints) -> Floats:
@@ -65,11 +126,9 @@ def _tests(control: Null, members: Ints, rank: Ints) -> Floats:
     return np.minimum(-mean, 0.0)
 
 
-def _inside(small: Source, large: Source) -> bool:
-    """At least half of the smaller one's members are the larger one's too."""
-    if len(small.members) >= len(large.members):
-        return False
-    return 2 * len(np.intersect1d(small.members, large.members)) >= len(small.members)
+def _mostly_inside(small: Ints, large: Ints) -> bool:
+    """At least half of the first's members are the second's too."""
+    return 2 * len(np.intersect1d(small, large)) >= len(small)
 
 
 def _group(source: Source) -> groups.Group:

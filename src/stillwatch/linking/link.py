@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stillwatch.linking import candidates, content, groups, hands, operators, sources
+from stillwatch.linking import candidates, content, embeddings, groups, hands, operators, sources
 from stillwatch.linking.collapse import Nodes, collapse, declared
 from stillwatch.linking.communities import components, leiden, strongest
 from stillwatch.linking.fdr import q_values
@@ -94,7 +94,9 @@ def link(
         strong = significant(pairs, len(nodes), settings.fdr)
         clump = components(len(nodes), strong.a, strong.b)
         rank = np.argsort(orders[0])
-        texts_found = sources.sources(held, declared(nodes, accounts), rank, seed, settings.fdr)
+        known = declared(nodes, accounts)
+        where = embeddings.points(profiles, nodes, ~known)
+        texts_found = sources.sources(held, where, known, rank, seed, settings.fdr)
         found = hands.in_one_hand(control, texts_found, rank, settings.fdr)
         if not texts_found:
             # without text there is nothing to find groups by but what they share
@@ -210,12 +212,14 @@ def assemble(nodes: int, strong: Pairs, found: list[groups.Group], seed: int) ->
     """Each node to the group that supports it most, the rest to components of links, the rest alone."""
     operator = np.arange(nodes, dtype=np.int64)
     evidence, proven = np.zeros(nodes), np.ones(nodes, dtype=bool)
+    hand = np.full(nodes, np.nan)
     taken = np.zeros(nodes, dtype=bool)
     for group in found:
         mine = group.members[~taken[group.members]]
         better = ~taken[group.members]
         operator[mine] = nodes + int(group.members[0])
         evidence[mine], proven[mine] = group.member_log_p[better], group.proven[better]
+        hand[mine] = group.hand_log_p
         taken[mine] = True
     left = strong.where(~taken[strong.a] & ~taken[strong.b])
     part = components(nodes, left.a, left.b)
@@ -229,7 +233,7 @@ def assemble(nodes: int, strong: Pairs, found: list[groups.Group], seed: int) ->
         np.minimum.at(evidence, end[together], left.log_p[together])
     rest = ~taken
     operator[rest] = label[rest] + 2 * nodes
-    return operators.Membership(operator, evidence, proven)
+    return operators.Membership(operator, evidence, proven, hand)
 
 
 def calibrate(

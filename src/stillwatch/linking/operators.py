@@ -22,6 +22,8 @@ class Membership:
     operator: Ints
     log_p: Floats
     proven: np.ndarray
+    hand_log_p: Floats
+    """Of each node's operator; NaN where it was not tested."""
 
 
 def table(nodes: Nodes, of: Membership) -> pa.Table:
@@ -36,6 +38,7 @@ def table(nodes: Nodes, of: Membership) -> pa.Table:
             pa.array([names[k] for k in inverse.ravel().tolist()], pa.string()),
             pa.array(np.maximum(-of.log_p[nodes.node_of] / LN2, 0.0)),
             pa.array(of.proven[nodes.node_of]),
+            pa.array(-of.hand_log_p[nodes.node_of] / LN2, from_pandas=True),
         ],
         schema=OPERATORS,
     )

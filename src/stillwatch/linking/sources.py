@@ -1,4 +1,4 @@
-"""Sources of text: accounts whose rare words are each other's, whatever else they send.
+"""Sources of text: accounts that draw from one, by their rare words and by what they ask about (`embeddings`).
 
 Pairs say little once every prompt is its own (measured: of 7,042 significant content pairs in a hard world 296 were
 right), but a hundred accounts that draw from one source share thousands of templates that nobody else has. So accounts
@@ -9,6 +9,7 @@ then decides about every node. A source of text is not a hand: users of one prod
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numba as nb
@@ -16,6 +17,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.stats import binom
 
+from stillwatch.linking import embeddings
 from stillwatch.linking.communities import leiden
 from stillwatch.linking.fdr import q_values
 from stillwatch.linking.matrix import Floats, Ints, Traits
@@ -44,8 +46,6 @@ class Source:
     members: Ints
     log_p: Floats
     """Natural log, of each member, [members]."""
-    chance: float
-    """Share of an outsider's tokens that are the source's own: the smaller, the more specific."""
 
 
 def tokens(traits: Traits) -> tuple[sp.csr_matrix, Floats]:
@@ -64,12 +64,31 @@ def tokens(traits: Traits) -> tuple[sp.csr_matrix, Floats]:
     return rows, total
 
 
-def sources(traits: Traits, declared: np.ndarray, rank: Ints, seed: int, fdr: float) -> list[Source]:
-    """Communities of at least `LEAST` nodes at every resolution, the most specific first; they overlap.
+def sources(
+    traits: Traits, where: embeddings.Points | None, declared: np.ndarray, rank: Ints, seed: int, fdr: float
+) -> list[Source]:
+    """Communities of at least `LEAST` nodes at every resolution, the largest first; they overlap.
 
     `rank` orders all nodes at random, [N]. Nodes that are `declared` ([N], known organisations and resellers) say
     themselves who they are and are left out.
     """
+    found = [*by_words(traits, declared, rank, seed, fdr), *(by_embedding(where, seed, fdr) if where else ())]
+    distinct = {tuple(source.members.tolist()): source for source in found}
+    return sorted(distinct.values(), key=lambda s: (-len(s.members), s.members.tolist()))
+
+
+def by_embedding(where: embeddings.Points, seed: int, fdr: float) -> Iterator[Source]:
+    """Sources among the mutual nearest neighbours of embeddings."""
+    a, b, weight = _mutual(*embeddings.nearest(where.unit, NEIGHBOURS))
+    for gamma in RESOLUTIONS:
+        for start in _communities(leiden(len(where.unit), a, b, weight, gamma, seed)):
+            refined = embeddings.refine(where.unit, start, fdr, LEAST)
+            if refined is not None:
+                yield Source(where.nodes[refined[0]], refined[1])
+
+
+def by_words(traits: Traits, declared: np.ndarray, rank: Ints, seed: int, fdr: float) -> list[Source]:
+    """Sources among the mutual nearest neighbours in rare words, and the users of one template."""
     rows, total = tokens(traits)
     rows = (sp.diags((~declared).astype(np.float64)) @ rows).tocsr()
     rows.eliminate_zeros()
@@ -79,9 +98,7 @@ def sources(traits: Traits, declared: np.ndarray, rank: Ints, seed: int, fdr: fl
     lists = [m for gamma in RESOLUTIONS for m in _communities(leiden(traits.nodes, a, b, weight, gamma, seed))]
     # one template in a thousand hands is a ring of neighbours, not a community: its users are a candidate as they are
     lists += _communities(application(traits))
-    found = [source for start in lists if (source := refine(rows, total, start, fdr)) is not None]
-    distinct = {tuple(source.members.tolist()): source for source in found}
-    return sorted(distinct.values(), key=lambda s: (s.chance, -len(s.members), int(s.members[0])))
+    return [source for start in lists if (source := refine(rows, total, start, fdr)) is not None]
 
 
 def _communities(code: Ints) -> list[Ints]:
@@ -103,8 +120,7 @@ def refine(rows: sp.csr_matrix, total: Floats, start: Ints, fdr: float) -> Sourc
         if np.array_equal(new, members):
             break
         members = new
-    log_p, _, chance = membership(rows, total, members)
-    return Source(members, log_p[members], chance)
+    return Source(members, membership(rows, total, members)[0][members])
 
 
 def membership(rows: sp.csr_matrix, total: Floats, members: Ints) -> tuple[Floats, Floats, float]:
