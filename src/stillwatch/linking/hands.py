@@ -10,14 +10,17 @@ application pass neither test, however many they are: their households do not ma
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
 
 from stillwatch.linking import groups
+from stillwatch.linking.communities import components
 from stillwatch.linking.fdr import q_values
 from stillwatch.linking.matrix import Floats, Ints
 from stillwatch.linking.null import Null
+from stillwatch.linking.pairs import Pairs
 from stillwatch.linking.sources import LEAST, Source
 
 ORDERS = 4
@@ -25,19 +28,33 @@ ORDERS = 4
 FEW = 200
 RENTED = "network"
 """Family of views that strangers rent from one owner."""
+HOUSEHOLD = 5
+"""Most accounts that one household or desk has."""
+EACH = float(np.log(2.0))
+"""Least evidence a member where one family of views is all there is: a bit; honest communities reach .4."""
 CORROBORATION = 0.05
 """False-discovery rate of the second statement; the first is at the rate of the settings."""
 
 
-def in_one_hand(control: Null, found: Sequence[Source], rank: Ints, fdr: float) -> list[groups.Group]:
-    """Those sources that one hand holds, the largest first; `rank` orders all nodes at random, [N].
+@dataclass(frozen=True)
+class Shared:
+    """What accounts share: the control views, and the pairs that are links of their own."""
+
+    null: Null
+    links: Pairs
+    rank: Ints
+    """Orders all nodes at random, [N]."""
+
+
+def in_one_hand(shared: Shared, found: Sequence[Source], fdr: float) -> list[groups.Group]:
+    """Those sources that one hand holds, the largest first.
 
     Sources come at several resolutions and from several finders, so they overlap. They are taken from the smallest to
     the largest: one that holds smaller ones which passed is one hand as far as these share what the largest of them
     shares, and as far as what it has beyond them passes as well or shares it too; else two campaigns with one kind of
     question, or strangers around a campaign, would be one.
     """
-    tested = np.array([_tests(control, source.members, rank) for source in found]).reshape(-1, 2)
+    tested = np.array([_tests(shared, source.members) for source in found]).reshape(-1, 2)
     size = float(len(found))
     good = (q_values(tested[:, 0], size) <= fdr) & (q_values(tested[:, 1], size) <= CORROBORATION)
     passed = sorted(np.flatnonzero(good).tolist(), key=lambda k: (len(found[k].members), found[k].members.tolist()))
@@ -51,23 +68,30 @@ def in_one_hand(control: Null, found: Sequence[Source], rank: Ints, fdr: float) 
             continue
         core = max(parts, key=lambda g: (len(g.members), -int(g.members[0])))
         level = np.log(CORROBORATION / max(len(parts) - 1, 1))
-        mine = [p for p in parts if p is core or _one_hand(control, core.members, p.members, level)]
+        mine = [p for p in parts if p is core or _one_hand(shared.null, core.members, p.members, level)]
         rest = np.setdiff1d(whole.members, np.concatenate([p.members for p in parts]))
         merged = reduce(_together, mine)
         if (
             len(rest) < LEAST
-            or (_tests(control, rest, rank) <= limits).all()
-            or groups.support(control, merged.members, rest) >= -np.log(fdr)
+            or (_tests(shared, rest) <= limits).all()
+            or groups.support(shared.null, merged.members, rest) >= -np.log(fdr)
         ):
             merged = _together(merged, _only(whole, np.concatenate([rest, merged.members])))
         out = [group for group in out if not any(group is p for p in mine)] + [merged]
-    return [_priced(control, group, rank, size) for group in _joined(control, out, float(limits[0]))]
+    return _joined(shared.null, out, float(limits[0]))
 
 
-def _priced(control: Null, group: groups.Group, rank: Ints, tested: float) -> groups.Group:
-    """The group with the second statement about it, at Bonferroni's price for all sources that were tested."""
-    log_p = min(float(_tests(control, group.members, rank)[1] + np.log(max(tested, 1.0))), 0.0)
-    return groups.Group(group.members, group.member_log_p, group.proven, log_p)
+def priced(shared: Shared, found: Sequence[groups.Group], tested: int, fdr: float) -> list[groups.Group]:
+    """The groups of which both statements hold at Bonferroni's price for all sources `tested`, with the second's log p.
+
+    Their members may have changed since they were found.
+    """
+    out = []
+    for group in found:
+        log_p = np.minimum(_tests(shared, group.members) + np.log(max(tested, 1)), 0.0)
+        if log_p[0] <= np.log(fdr) and log_p[1] <= np.log(CORROBORATION):
+            out.append(groups.Group(group.members, group.member_log_p, group.proven, float(log_p[1])))
+    return out
 
 
 def _one_hand(control: Null, core: Ints, part: Ints, level: float) -> bool:
@@ -113,8 +137,35 @@ def _together(a: groups.Group, b: groups.Group) -> groups.Group:
     return groups.Group(members, log_p, np.ones(len(members), dtype=bool))
 
 
-def _tests(control: Null, members: Ints, rank: Ints) -> Floats:
-    """log p of both statements, [2], from e-values averaged over `ORDERS` orders of the members."""
+def _tests(shared: Shared, members: Ints) -> Floats:
+    """log p of both statements, [2]: all families; and the better of two ways to see through neighbours, twice.
+
+    Either the strongest family is set aside, or each household within the group is one and the others share
+    `EACH` on average.
+    """
+    every, aside = _log_p(shared, members)
+    alone = _without_households(shared, members)
+    thinned = _log_p(shared, alone)[0] if len(alone) >= 2 else 0.0
+    dense = thinned if thinned <= -EACH * len(alone) else 0.0
+    return np.array([every, min(min(aside, dense) + np.log(2), 0.0)])
+
+
+def _without_households(shared: Shared, members: Ints) -> Ints:
+    """The members, of each clump of at most `HOUSEHOLD` that are linked with each other only the first."""
+    inside = np.zeros(len(shared.rank), dtype=bool)
+    inside[members] = True
+    a, b = shared.links.a, shared.links.b
+    both = inside[a] & inside[b]
+    clump = components(len(inside), a[both], b[both])[members]
+    size = np.bincount(clump)[clump]
+    first = np.zeros(len(members), dtype=bool)
+    first[np.unique(clump, return_index=True)[1]] = True
+    return members[first | (size > HOUSEHOLD)]
+
+
+def _log_p(shared: Shared, members: Ints) -> Floats:
+    """log p of all families, and of all but the strongest, [2], from e-values averaged over orders of the members."""
+    control, rank = shared.null, shared.rank
     orders = ORDERS if len(members) >= FEW else 4 * ORDERS
     logs = np.empty((orders, 2))
     for k in range(orders):

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stillwatch.linking import candidates, content, embeddings, groups, hands, operators, sources
+from stillwatch.linking import candidates, content, embeddings, groups, hands, members, operators, sources
 from stillwatch.linking.collapse import Nodes, collapse, declared
 from stillwatch.linking.communities import components, leiden, strongest
 from stillwatch.linking.fdr import q_values
@@ -37,8 +37,6 @@ CONTENT_NATS = 10.0
 """Most that content adds to the weight of a weak control link when groups are looked for."""
 SMALL_GROUP = 3
 """Least members of a group that the scan reports."""
-HOUSEHOLD = 5
-"""Most nodes that links alone make an operator of; more have to stand the group's test."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,11 @@ def link(
         known = declared(nodes, accounts)
         where = embeddings.points(profiles, nodes, ~known)
         texts_found = sources.sources(held, where, known, rank, seed, settings.fdr)
-        found = hands.in_one_hand(control, texts_found, rank, settings.fdr)
+        shared = hands.Shared(control, strong, rank)
+        parts = hands.in_one_hand(shared, texts_found, settings.fdr)
+        words = sources.tokens(held)
+        again = [members.review(control, words, where, part, ~known, settings.fdr) for part in parts]
+        found = hands.priced(shared, [g for g in again if g is not None], len(texts_found), settings.fdr)
         if not texts_found:
             # without text there is nothing to find groups by but what they share
             starts = starting_points(control, source, pairs, of, seed)
@@ -105,7 +107,7 @@ def link(
     with clock.of("content"):
         texts = content_pairs(source, candidates.neighbours(source, orders), strong, found, settings)
     with clock.of("operators"):
-        members = assemble(len(nodes), strong, found, seed)
+        belongs = assemble(len(nodes), strong, found, seed)
     with clock.of("calibration"):
         false_links = calibrate(control, source, around, orders, settings, seed)
     count = {"accounts": len(nodes.ids), "nodes": len(nodes), "collapsed": int(nodes.sizes[nodes.sizes > 1].sum())}
@@ -115,7 +117,7 @@ def link(
             _links(significant(texts, len(nodes), settings.fdr), source.shared, nodes, "content"),
         ]
     )
-    return LinkResult(links, operators.table(nodes, members), false_links, count, clock.seconds)
+    return LinkResult(links, operators.table(nodes, belongs), false_links, count, clock.seconds)
 
 
 def content_pairs(
@@ -223,11 +225,11 @@ def assemble(nodes: int, strong: Pairs, found: list[groups.Group], seed: int) ->
         taken[mine] = True
     left = strong.where(~taken[strong.a] & ~taken[strong.b])
     part = components(nodes, left.a, left.b)
-    inside = np.bincount(part)[part[left.a]] > HOUSEHOLD
+    inside = np.bincount(part)[part[left.a]] > hands.HOUSEHOLD
     split = leiden(nodes, left.a[inside], left.b[inside], -left.log_p[inside], 1.0, seed)
-    large = np.bincount(part)[part] > HOUSEHOLD
+    large = np.bincount(part)[part] > hands.HOUSEHOLD
     label = np.where(large, split + nodes, part)
-    label = np.where(np.bincount(label)[label] > HOUSEHOLD, np.arange(nodes) + 3 * nodes, label)
+    label = np.where(np.bincount(label)[label] > hands.HOUSEHOLD, np.arange(nodes) + 3 * nodes, label)
     together = label[left.a] == label[left.b]
     for end in (left.a, left.b):
         np.minimum.at(evidence, end[together], left.log_p[together])
