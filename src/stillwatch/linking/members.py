@@ -32,7 +32,8 @@ def review(
 ) -> groups.Group | None:
     """The group with its members looked at again; None if fewer than `LEAST` are left.
 
-    `words` are `sources.tokens`; `allowed` says who may join, [N].
+    A log without embeddings leaves two kinds, and one is enough for whoever was found. `words` are `sources.tokens`;
+    `allowed` says who may join, [N].
     """
     nodes = control.shared.nodes
     by_words = membership(*words, group.members)[0] if words[0].shape[1] else np.zeros(nodes)
@@ -41,7 +42,8 @@ def review(
     kinds = np.stack([q_values(log_p, float(nodes)) <= fdr for log_p in (by_words, by_embedding, by_control)])
     inside = np.zeros(nodes, dtype=bool)
     inside[group.members] = True
-    stays = inside & ((kinds.sum(axis=0) >= 2) | (by_embedding <= CERTAIN))
+    needed = 2 if where is not None else 1
+    stays = inside & ((kinds.sum(axis=0) >= needed) | (by_embedding <= CERTAIN))
     joins = ~inside & allowed & kinds[2] & (kinds[0] | kinds[1])
     members = np.flatnonzero(stays | joins)
     if len(members) < LEAST:
