@@ -10,7 +10,7 @@ application pass neither test, however many they are: their households do not ma
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 
 import numpy as np
@@ -30,6 +30,12 @@ RENTED = "network"
 """Family of views that strangers rent from one owner."""
 HOUSEHOLD = 5
 """Most accounts that one household or desk has."""
+MANY = 20
+"""Members, each household counted once, from which households count once in both statements."""
+RANDOM = 19
+"""Random groups of a size that a group is compared with."""
+GRID = 1.25
+"""Step of their sizes."""
 EACH = float(np.log(2.0))
 """Least evidence a member where one family of views is all there is: a bit; honest communities reach .4."""
 CORROBORATION = 0.05
@@ -44,6 +50,8 @@ class Shared:
     links: Pairs
     rank: Ints
     """Orders all nodes at random, [N]."""
+    anybody: dict[int, Floats] = field(default_factory=dict)
+    """What random groups share, by size; filled as it is asked for."""
 
 
 def in_one_hand(shared: Shared, found: Sequence[Source], fdr: float) -> list[groups.Group]:
@@ -144,10 +152,32 @@ def _tests(shared: Shared, members: Ints) -> Floats:
     `EACH` on average.
     """
     every, aside = _log_p(shared, members)
+    if every > np.log(CORROBORATION):
+        return np.array([every, 0.0])
     alone = _without_households(shared, members)
-    thinned = _log_p(shared, alone)[0] if len(alone) >= 2 else 0.0
+    thinned, thinned_aside = _log_p(shared, alone) if len(alone) >= 2 else (0.0, 0.0)
+    # a small ring may be nothing but clumps of cards; a large community of households is not a ring
+    aside = thinned_aside if len(alone) >= MANY else aside
     dense = thinned if thinned <= -EACH * len(alone) else 0.0
-    return np.array([every, min(min(aside, dense) + np.log(2), 0.0)])
+    second = min(aside, dense)
+    if second > np.log(CORROBORATION):
+        return np.array([every, 0.0])
+    anybody = _of_anybody(shared, len(members))
+    return np.minimum(np.array([every - anybody[0], second - anybody[1] + np.log(2)]), 0.0)
+
+
+def _of_anybody(shared: Shared, size: int) -> Floats:
+    """The least log p of both statements among random groups of at least `size` nodes, [2].
+
+    Families are not as independent as the product of their e-values says: who shares a home shares a card. What
+    groups of anybody reach is therefore taken off.
+    """
+    step = int(np.ceil(GRID ** np.ceil(np.log(size) / np.log(GRID))))
+    if step not in shared.anybody:
+        rng = np.random.default_rng([step, 6])
+        drawn = [rng.choice(len(shared.rank), min(step, len(shared.rank)), replace=False) for _ in range(RANDOM)]
+        shared.anybody[step] = np.min([_log_p(shared, np.sort(group), 1) for group in drawn], axis=0)
+    return shared.anybody[step]
 
 
 def _without_households(shared: Shared, members: Ints) -> Ints:
@@ -163,10 +193,10 @@ def _without_households(shared: Shared, members: Ints) -> Ints:
     return members[first | (size > HOUSEHOLD)]
 
 
-def _log_p(shared: Shared, members: Ints) -> Floats:
+def _log_p(shared: Shared, members: Ints, orders: int = 0) -> Floats:
     """log p of all families, and of all but the strongest, [2], from e-values averaged over orders of the members."""
     control, rank = shared.null, shared.rank
-    orders = ORDERS if len(members) >= FEW else 4 * ORDERS
+    orders = orders or (ORDERS if len(members) >= FEW else 4 * ORDERS)
     logs = np.empty((orders, 2))
     for k in range(orders):
         order = rank if k == 0 else np.random.default_rng(k).permutation(len(rank))[rank]

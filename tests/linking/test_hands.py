@@ -1,0 +1,154 @@
+"""Hands: what a group shares beyond households and networks, on traits drawn directly."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from stillwatch.linking import candidates, embeddings, groups, hands, members
+from stillwatch.linking.link import significant
+from stillwatch.linking.matrix import incidence
+from stillwatch.linking.null import null
+from stillwatch.linking.pairs import scan_pairs
+from stillwatch.linking.sources import Source
+from stillwatch.linking.strata import Strata
+from stillwatch.linking.views import view_of
+
+NODES = 900
+SCALES = (0.3, 0.1, 0.03, 0.01)
+
+
+def shared(holders: dict[str, list[list[int]]], seed: int = 0) -> hands.Shared:
+    """A log in which `holders[view]` lists who share a token; everybody else has tokens of their own."""
+    rng = np.random.default_rng(seed)
+    matrices, views = [], []
+    for name in ("address", "payment", "registration"):
+        columns = [*holders.get(name, []), *([[node] for node in range(NODES)])]
+        # a common token or two, so that the view has a background
+        columns += [rng.choice(NODES, 40, replace=False).tolist() for _ in range(6)]
+        row = np.concatenate([np.array(column, np.int64) for column in columns])
+        column_of = np.repeat(np.arange(len(columns)), [len(column) for column in columns])
+        matrices.append(sp.csr_matrix((np.ones(len(row), np.int64), (row, column_of)), shape=(NODES, len(columns))))
+        views.append(view_of(name))
+    control = null(incidence(views, matrices, NODES), Strata.none(NODES), SCALES)
+    orders = candidates.orders([f"a{k}" for k in range(NODES)], 4, seed)
+    pairs = scan_pairs(control, candidates.neighbours(control, orders), -4.0)
+    return hands.Shared(control, significant(pairs, NODES, 0.01), np.argsort(orders[0]))
+
+
+def source(nodes: range | list[int]) -> Source:
+    return Source(np.array(sorted(nodes), np.int64), np.full(len(nodes), -50.0))
+
+
+def exits(nodes: range, each: int, many: int, seed: int) -> list[list[int]]:
+    """`many` addresses, each used by `each` of the nodes at random."""
+    rng = np.random.default_rng(seed)
+    return [rng.choice(list(nodes), each, replace=False).tolist() for _ in range(many)]
+
+
+def found(of: hands.Shared, *sources: Source) -> list[set[int]]:
+    return [set(group.members.tolist()) for group in hands.in_one_hand(of, list(sources), 0.01)]
+
+
+RING, OTHER = range(40), range(40, 80)
+
+
+def test_a_proxy_network_alone_makes_a_hand_if_every_member_uses_it() -> None:
+    of = shared({"address": exits(RING, 6, 40, 1)})
+    assert found(of, source(RING)) == [set(RING)]
+
+
+def test_households_all_over_the_log_make_no_hand_of_a_community() -> None:
+    """Four people at one address with one card, 100 times; communities have their share of them."""
+    homes = [[200 + 4 * k + j for j in range(4)] for k in range(100)]
+    rng = np.random.default_rng(3)
+    communities = [source(rng.choice(NODES, 150, replace=False).tolist()) for _ in range(10)]
+    assert found(shared({"address": homes, "payment": homes}), *communities) == []
+
+
+def test_strangers_make_no_hand() -> None:
+    of = shared({})
+    rng = np.random.default_rng(4)
+    strangers = [source(rng.choice(NODES, size, replace=False).tolist()) for size in (5, 8, 20, 60, 200) * 4]
+    assert hands.in_one_hand(of, strangers, 0.01) == []
+
+
+def test_two_campaigns_with_one_kind_of_question_stay_two() -> None:
+    holders = {
+        "address": exits(RING, 6, 40, 1) + exits(OTHER, 6, 40, 2),
+        "payment": exits(RING, 4, 15, 3) + exits(OTHER, 4, 15, 4),
+    }
+    both = source([*RING, *OTHER])
+    assert sorted(map(min, found(shared(holders), source(RING), source(OTHER), both))) == [0, 40]
+
+
+def test_two_campaigns_that_rent_one_network_stay_two() -> None:
+    network = exits(range(80), 6, 80, 5)
+    cards = exits(RING, 4, 15, 3) + exits(OTHER, 4, 15, 4)
+    of = shared({"address": network, "payment": cards})
+    assert sorted(map(len, found(of, source(RING), source(OTHER)))) == [40, 40]
+
+
+def test_halves_of_one_hand_are_put_together() -> None:
+    holders = {"address": exits(range(80), 6, 80, 1), "payment": exits(range(80), 4, 40, 2)}
+    assert found(shared(holders), source(RING), source(OTHER)) == [set(range(80))]
+
+
+def test_strangers_around_a_campaign_stay_out() -> None:
+    holders = {"address": exits(RING, 6, 40, 1), "payment": exits(RING, 4, 15, 3)}
+    around = source([*RING, *range(300, 420)])
+    assert found(shared(holders), source(RING), around) == [set(RING)]
+
+
+def words_of(rows: dict[int, set[int]]) -> tuple[sp.csr_matrix, np.ndarray]:
+    """`sources.tokens` of nodes that hold these tokens, 40 of each node's words in all."""
+    dense = np.zeros((NODES, 200))
+    for node, tokens in rows.items():
+        dense[node, sorted(tokens)] = 1.0
+    return sp.csr_matrix(dense), np.full(NODES, 40.0)
+
+
+def points(like: dict[int, float], seed: int = 0) -> embeddings.Points:
+    """Embeddings of all nodes; `like` says how far a node leans the ring's way."""
+    rng = np.random.default_rng(seed)
+    raw = rng.normal(size=(NODES, 60))
+    raw[:, 0] += np.array([8.0 * like.get(node, 0.0) for node in range(NODES)])
+    return embeddings.Points(np.arange(NODES), raw / np.linalg.norm(raw, axis=1)[:, None])
+
+
+@pytest.mark.parametrize(
+    ("node", "words", "like", "shares", "stays"),
+    [
+        ("two kinds", True, 0.6, False, True),
+        ("words alone", True, 0.0, False, False),
+        ("an embedding near chance", False, 0.45, False, False),
+        ("an embedding beyond doubt", False, 1.0, False, True),
+        ("words and a card", True, 0.0, True, True),
+        ("a card alone", False, 0.0, True, False),
+    ],
+)
+def test_a_member_needs_two_kinds_of_evidence(node: str, words: bool, like: float, shares: bool, stays: bool) -> None:
+    asked = 40
+    holders = {"payment": exits(RING, 5, 60, 3)}
+    if shares:
+        holders["payment"] = [[*card, asked] if k < 25 else card for k, card in enumerate(holders["payment"])]
+        holders["address"] = [[asked, *list(RING)[:8]], [asked, *list(RING)[8:16]]]
+    of = shared(holders)
+    texts = {k: {(k + j) % 100 for j in range(20)} for k in RING} | ({asked: set(range(20))} if words else {})
+    everybody = np.array([*RING, asked])
+    group = groups.Group(everybody, np.full(len(everybody), -20.0), np.ones(len(everybody), dtype=bool))
+    where = points({**dict.fromkeys(RING, 1.0), asked: like})
+    reviewed = members.review(of.null, words_of(texts), where, group, np.zeros(NODES, dtype=bool), 0.01)
+    assert reviewed is not None
+    assert set(RING) <= set(reviewed.members.tolist()), node
+    assert (asked in reviewed.members) == stays, node
+
+
+def test_prices_drop_groups_that_no_longer_hold() -> None:
+    of = shared({"address": exits(RING, 6, 40, 1)})
+    ring = groups.Group(np.arange(40), np.zeros(40), np.ones(40, dtype=bool))
+    strangers = groups.Group(np.arange(300, 340), np.zeros(40), np.ones(40, dtype=bool))
+    kept = hands.priced(of, [ring, strangers], 20, 0.01)
+    assert [set(group.members.tolist()) for group in kept] == [set(RING)]
+    assert kept[0].hand_log_p < np.log(0.05)
