@@ -47,21 +47,54 @@ class ScanRequest:
     memory: str = "3GB"
 
 
+@dataclass(frozen=True)
+class Found:
+    """What linking and judging say about one state of the log."""
+
+    linked: LinkResult
+    judgement: Judgement
+
+
 def scan(request: ScanRequest, progress: Progress = SILENT) -> RunFolder:
     """Run the whole walk into `request.out`; StillwatchError says what the user can mend."""
     run, meter, started = RunFolder(request.out), Meter(progress), datetime.now(UTC)
     run.begin()
+    report = read_log(run, request, meter)
+    conclude(run, request, report, found_in(run, request, meter), meter, started)
+    return run
+
+
+def read_log(run: RunFolder, request: ScanRequest, meter: Meter) -> IngestReport:
+    """Log -> sketches, skeletons, rejects."""
     with meter.stage("reading and sketching"):
-        report = _ingest(run, request, progress)
+        return ingest(
+            request.sources,
+            run,
+            format=request.format,
+            settings=request.settings.ingest,
+            pseudonyms=request.pseudonyms,
+            context=request.context,
+            progress=meter.progress,
+        )
+
+
+def found_in(run: RunFolder, request: ScanRequest, meter: Meter) -> Found:
+    """The sketches of `run` -> every table up to verdicts; `request.sources` is not read."""
     _relations(run, request, meter)
     with meter.stage("linking"):
         linked = _link(run, request)
     with meter.stage("judging"):
-        judgement = _judge(run, request, progress)
+        return Found(linked, _judge(run, request, meter.progress))
+
+
+def conclude(
+    run: RunFolder, request: ScanRequest, report: IngestReport, found: Found, meter: Meter, started: datetime
+) -> None:
+    """Manifest and report of a run whose tables are written."""
     record = manifest(
         report,
-        linked,
-        judgement,
+        found.linked,
+        found.judgement,
         context=request.context,
         settings=request.settings,
         pseudonyms=request.pseudonyms,
@@ -73,20 +106,6 @@ def scan(request: ScanRequest, progress: Progress = SILENT) -> RunFolder:
         write_report(run)
     record |= {"seconds": meter.seconds, "peak_mebibytes": meter.peak_mebibytes()}
     run.write_manifest(record | {"finished_at": datetime.now(UTC).isoformat(timespec="seconds")})
-    return run
-
-
-def _ingest(run: RunFolder, request: ScanRequest, progress: Progress) -> IngestReport:
-    """Log -> sketches, skeletons, rejects."""
-    return ingest(
-        request.sources,
-        run,
-        format=request.format,
-        settings=request.settings.ingest,
-        pseudonyms=request.pseudonyms,
-        context=request.context,
-        progress=progress,
-    )
 
 
 @contextmanager

@@ -38,6 +38,22 @@ def operators_table(run: RunFolder, most: int = 20) -> Table:
     return table
 
 
+def looks_table(replayed: RunFolder) -> Table:
+    """A replay's looks, one row each: who is accused, who is new, who is accused no longer."""
+    heads = ("day", "events", "accounts", "level", "operators", "new", "withdrawn", "accused", "new", "withdrawn")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    for place, name in enumerate(heads):
+        table.add_column(name, justify="right" if place else "left", no_wrap=True)
+    for row in replayed.read("looks").to_pylist():
+        counts = [row[f"{kind}_{what}"] for kind, what in (
+            ("operators", "accused"), ("new", "operators"), ("operators", "withdrawn"),
+            ("accounts", "accused"), ("new", "accounts"), ("accounts", "withdrawn"),
+        )]  # fmt: skip
+        head = [f"{row['day']}", _short(row["events"]), f"{row['accounts']:,}", f"{row['level']:.1g}"]
+        table.add_row(*head, *(f"{count:,}" if count else "" for count in counts))
+    return table
+
+
 def _cells(row: dict[str, Any]) -> list[Text | str]:
     bits = [row[f"bits_{dimension.value}"] for dimension in Dimension]
     verdict = row["verdict"]

@@ -14,5 +14,6 @@ that detects: only the contracts of model, errors and engine.
 from stillwatch.evaluate.compare import evaluate
 from stillwatch.evaluate.evaluation import Evaluation
 from stillwatch.evaluate.show import render
+from stillwatch.evaluate.timing import Timing, render_timing, timing
 
-__all__ = ["Evaluation", "evaluate", "render"]
+__all__ = ["Evaluation", "Timing", "evaluate", "render", "render_timing", "timing"]

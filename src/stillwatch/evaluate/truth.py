@@ -38,6 +38,8 @@ class Truth:
     accounts: dict[str, TrueAccount]
     mixed: dict[str, int] = field(default_factory=dict)
     """Campaign events of each account that truth/events names; 0 if all of its events there are honest."""
+    harvested: dict[str, str] = field(default_factory=dict)
+    """Campaign of each event that truth/events names as one's."""
 
 
 def read_truth(path: Path) -> Truth:
@@ -53,7 +55,8 @@ def read_truth(path: Path) -> Truth:
             raise InputError(f"{file}: row {number}: duplicate account_id")
         campaign = (row["campaign"] or row["operator_id"]) if row["label"] == CAMPAIGN else ""
         accounts[row["account_id"]] = TrueAccount(row["account_id"], row["operator_id"], row["label"], campaign)
-    return Truth(accounts, _mixed(file.parent / "events.parquet"))
+    events = file.parent / "events.parquet"
+    return Truth(accounts, _mixed(events), _harvested(events))
 
 
 def _accounts_file(path: Path) -> Path:
@@ -77,6 +80,15 @@ def _mixed(file: Path) -> dict[str, int]:
         harvest = row["count_all"] if row["label"] == CAMPAIGN else 0
         counts[row["account_id"]] = counts.get(row["account_id"], 0) + harvest
     return counts
+
+
+def _harvested(file: Path) -> dict[str, str]:
+    """Campaign (or else operator) of each event named there as a campaign's; empty without the file."""
+    if not file.is_file():
+        return {}
+    table = _read(file, ("account_id", "label"), ("event_id", "operator_id", "campaign"))
+    rows = (row for row in table.to_pylist() if row["label"] == CAMPAIGN and row["event_id"] is not None)
+    return {row["event_id"]: row["campaign"] or row["operator_id"] or "" for row in rows}
 
 
 def _read(file: Path, required: tuple[str, ...], optional: tuple[str, ...]) -> pa.Table:
