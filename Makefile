@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test test-slow lint bench-walk bench-text clean
+.PHONY: setup demo test test-slow lint bench-walk bench-text bench-detection clean
 setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -23,5 +23,9 @@ bench-walk: setup
 	$(BIN)/python benchmarks/walk.py
 bench-text: setup
 	$(BIN)/python benchmarks/text.py
+bench-detection: setup
+	$(BIN)/python benchmarks/detection.py calibration
+	$(BIN)/python benchmarks/looks.py
+	$(BIN)/python benchmarks/evaluation_page.py
 clean:
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

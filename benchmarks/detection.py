@@ -1,10 +1,7 @@
-"""How right the verdicts are: calibration, evasions, named worlds, ablation. Each part writes its own JSON.
+"""How right the verdicts are: calibration and named worlds. Each part writes its own JSON.
 
-    python benchmarks/detection.py calibration [--seeds 50] [--scale 0.2]   many innocent worlds: stated against realised
-    python benchmarks/detection.py shuffles --prompts DIR [--seeds 20]      control traits dealt anew over a real-text log
-    python benchmarks/detection.py evasions [--seeds 3] [--levels ...]      each way of hiding alone, and all together
+    python benchmarks/detection.py calibration [--seeds 50] [--scale 0.2]   many innocent worlds
     python benchmarks/detection.py named WORLD [--scale S] [--seeds 1]      one named world, at any size
-    python benchmarks/detection.py ablation [--seeds 2]                     what each signal, view and stage brings
 
 Worlds are made and scanned by the commands that a user would type, held against their truth, and deleted. Results go to
 benchmarks/results/detection/PART.json; `python benchmarks/evaluation_page.py` turns them into docs/evaluation.md.
@@ -68,7 +65,7 @@ def held_against(run: Path, made: Path) -> dict[str, Any]:
 
 
 def tested(run: Path, made: Path) -> list[dict[str, Any]]:
-    """Of each operator that was tested: its false-discovery rate, accounts, how many of them harvest, and whose it is."""
+    """Of each operator that was tested: its false-discovery rate, accounts, how many harvest, and whose it is."""
     truth = pq.read_table(made / "truth" / "accounts.parquet", columns=["account_id", "label"]).to_pylist()
     label_of = {row["account_id"]: row["label"] for row in truth}
     members: dict[str, list[str]] = {}
@@ -110,36 +107,29 @@ def calibration(given: argparse.Namespace) -> None:
         write("calibration", {"scale": given.scale, "runs": rows})
 
 
-def evasions(given: argparse.Namespace) -> None:
-    """Each evasion alone, all together, and none."""
-    from stillwatch.worlds.evasions import ALL_BUT_INDEPENDENT, EVASIONS
-
-    levels = given.levels or ["none", *(name for name in EVASIONS if name != "none"), ",".join(ALL_BUT_INDEPENDENT)]
-    rows = []
-    for level in levels:
-        for seed in range(given.first, given.first + given.seeds):
-            folder = given.work / f"evaded-{seed}"
-            world = ["evaded", "--scale", given.scale, "--seed", seed, "--evasion", level]
-            row = {"evasion": level, "seed": seed, **scanned(folder, world)}
-            rows.append(row)
-            shutil.rmtree(folder)
-            found = row["evaluation"]
-            told(level, seed, "recall", found["account_recall"], "honest", found["honest_accused"])
-            write("evasions", {"scale": given.scale, "runs": rows})
-
-
 def named(given: argparse.Namespace) -> None:
     """A named world, several seeds."""
     rows = []
     for seed in range(given.first, given.first + given.seeds):
         folder = given.work / f"{given.world}-{given.scale:g}-{seed}"
-        words = [given.world, "--scale", given.scale, "--seed", seed, *(["--prompts", given.prompts] if given.prompts else [])]
+        words = [
+            given.world,
+            "--scale",
+            given.scale,
+            "--seed",
+            seed,
+            *(["--prompts", given.prompts] if given.prompts else []),
+        ]
         row = {"seed": seed, **scanned(folder, words)}
         rows.append(row)
         found = row["evaluation"]
-        told(given.world, seed, "recall", found["account_recall"], "honest", found["honest_accused"], "ari", found["ari"])
+        told(
+            given.world, seed, "recall", found["account_recall"], "honest", found["honest_accused"], "ari", found["ari"]
+        )
         suffix = "-prompts" if given.prompts else ""
-        write(f"named-{given.world}-{given.scale:g}{suffix}", {"world": given.world, "scale": given.scale, "runs": rows})
+        write(
+            f"named-{given.world}-{given.scale:g}{suffix}", {"world": given.world, "scale": given.scale, "runs": rows}
+        )
         if not given.keep:
             shutil.rmtree(folder)
 
@@ -148,7 +138,7 @@ def main() -> None:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parts = words.add_subparsers(dest="part", required=True)
     for name, run, seeds, scale in (
-        ("calibration", calibration, 50, 0.2), ("evasions", evasions, 3, 1.0), ("named", named, 1, 1.0),
+        ("calibration", calibration, 50, 0.2), ("named", named, 1, 1.0),
     ):  # fmt: skip
         part = parts.add_parser(name)
         part.set_defaults(run=run)
@@ -157,7 +147,6 @@ def main() -> None:
         part.add_argument("--seeds", type=int, default=seeds)
         part.add_argument("--first", type=int, default=0, help="the first seed")
         part.add_argument("--scale", type=float, default=scale)
-        part.add_argument("--levels", nargs="+", help="evasions, several joined by commas; default: each alone and all")
         part.add_argument("--prompts", type=Path, help="folder of real prompts in Parquet")
         part.add_argument("--keep", action="store_true", help="keep worlds and runs")
         part.add_argument("--work", type=Path, default=WORK)

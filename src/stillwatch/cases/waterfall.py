@@ -59,6 +59,7 @@ def _step(row: Mapping[str, Any], about: Mapping[str, Mapping[str, Any]], counte
     question = {
         OVERLAP: "What these findings say together, counted once",
         "one_hand": "Do the accounts share more than strangers do, even without their strongest link?",
+        "as_one_customer": "Is its purpose unlike that of nearly all single customers?",
         "foreign_stream": "Did another operator's traffic come into this account?",
     }.get(signal, about.get(signal, {}).get("question", ""))
     return Step(
