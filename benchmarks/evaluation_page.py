@@ -1,4 +1,4 @@
-"""docs/evaluation.md from benchmarks/results (`python benchmarks/evaluation_page.py`); parts without results stay out."""
+"""docs/evaluation.md from benchmarks/results: `python benchmarks/evaluation_page.py`; no results, no part."""
 
 from __future__ import annotations
 
