@@ -1,6 +1,7 @@
-"""How right the verdicts are: calibration and named worlds. Each part writes its own JSON.
+"""How right the verdicts are: calibration, evasions and named worlds. Each part writes its own JSON.
 
     python benchmarks/detection.py calibration [--seeds 50] [--scale 0.2]   many innocent worlds
+    python benchmarks/detection.py evasions [--seeds 2] [--levels A B+C]    each evasion alone, and all together
     python benchmarks/detection.py named WORLD [--scale S] [--seeds 1]      one named world, at any size
 
 Worlds are made and scanned by the commands that a user would type, held against their truth, and deleted. Results go to
@@ -107,6 +108,26 @@ def calibration(given: argparse.Namespace) -> None:
         write("calibration", {"scale": given.scale, "runs": rows})
 
 
+def evasions(given: argparse.Namespace) -> None:
+    """The world `evaded` with each evasion alone, with none and with all; levels that are there already are kept."""
+    from stillwatch.worlds import ALL_BUT_INDEPENDENT, EVASIONS
+
+    levels = given.levels or ["none", *EVASIONS, "+".join(ALL_BUT_INDEPENDENT)]
+    path = RESULTS / "evasions.json"
+    rows = json.loads(path.read_text())["runs"] if path.exists() and not given.anew else []
+    for seed in range(given.first, given.first + given.seeds):
+        for level in levels:
+            rows = [row for row in rows if (row["evasion"], row["seed"]) != (level, seed)]
+            folder = given.work / f"evaded-{seed}"
+            words = ["evaded", "--scale", given.scale, "--seed", seed, "--evasion", level.replace("+", ",")]
+            row = {"evasion": level, "seed": seed, **scanned(folder, words)}
+            rows.append(row)
+            shutil.rmtree(folder)
+            found = row["evaluation"]
+            told(level, seed, "recall", found["account_recall"], "honest", found["honest_accused"], row["seconds"], "s")
+            write("evasions", {"scale": given.scale, "runs": rows})
+
+
 def named(given: argparse.Namespace) -> None:
     """A named world, several seeds."""
     rows = []
@@ -138,7 +159,7 @@ def main() -> None:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parts = words.add_subparsers(dest="part", required=True)
     for name, run, seeds, scale in (
-        ("calibration", calibration, 50, 0.2), ("named", named, 1, 1.0),
+        ("calibration", calibration, 50, 0.2), ("evasions", evasions, 2, 1.0), ("named", named, 1, 1.0),
     ):  # fmt: skip
         part = parts.add_parser(name)
         part.set_defaults(run=run)
@@ -147,6 +168,9 @@ def main() -> None:
         part.add_argument("--seeds", type=int, default=seeds)
         part.add_argument("--first", type=int, default=0, help="the first seed")
         part.add_argument("--scale", type=float, default=scale)
+        if name == "evasions":
+            part.add_argument("--levels", nargs="+", help="evasions, several joined by +; default: each alone and all")
+            part.add_argument("--anew", action="store_true", help="forget what was measured before")
         part.add_argument("--prompts", type=Path, help="folder of real prompts in Parquet")
         part.add_argument("--keep", action="store_true", help="keep worlds and runs")
         part.add_argument("--work", type=Path, default=WORK)

@@ -268,21 +268,31 @@ def signals() -> None:
 
 @app.command()
 def world(
-    name: Annotated[str, typer.Argument(help="demo, seed or innocent.")],
+    name: Annotated[str, typer.Argument(help="demo, seed, evaded, quiet or innocent.")],
     out_dir: Annotated[Path, typer.Option("--out", help="World folder to write.")],
     scale: Annotated[float, typer.Option(help="1 is the size of the reports.", min=0.0001)] = 1.0,
     seed: Annotated[int, typer.Option(help="Seed; the same seed makes the same world.")] = 0,
     prompts: Annotated[Path | None, typer.Option(help="Folder of Parquet prompts to use as text.")] = None,
+    evasion: Annotated[str, typer.Option(help="How its campaigns evade: names with commas, all, or none.")] = "none",
+    background: Annotated[float, typer.Option(help="Honest part, as a multiple of what the scale gives.")] = 1.0,
 ) -> None:
     """Make a labelled synthetic world with exact truth.
 
-    Example: stillwatch world seed --out world --scale 0.01 --seed 7
+    Examples:
+
+    stillwatch world seed --out world --scale 0.01 --seed 7
+
+    stillwatch world evaded --out world --evasion cover,one_address
     """
-    from stillwatch.worlds import write_world
+    from stillwatch.worlds import ALL_BUT_INDEPENDENT, write_world
+
+    evasions = ALL_BUT_INDEPENDENT if evasion == "all" else tuple(evasion.split(","))
 
     with _Display() as display:
         display.stage(f"making the world {name}")
-        made = write_world(name, out_dir, scale=scale, seed=seed, prompts=prompts)
+        made = write_world(
+            name, out_dir, scale=scale, seed=seed, prompts=prompts, evasions=evasions, background=background
+        )
     out.print(f"{made.events:,} events of {made.accounts:,} accounts in {out_dir}", highlight=False, soft_wrap=True)
 
 

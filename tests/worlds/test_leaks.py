@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 
 from stillwatch.worlds import folder
 from stillwatch.worlds.plan import LABELS
-from stillwatch.worlds.world import build, spec
+from stillwatch.worlds.world import Recipe, build, spec
 from tests.worlds.conftest import Written
 
 MODELS = {
@@ -47,7 +47,7 @@ def letters(ids: pa.Array | pa.ChunkedArray) -> np.ndarray:
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[pa.Table, np.ndarray]:
     """Accounts of the seed world at scale .05 in the order in which they are written, and who is of a campaign."""
-    scene, counts = build("seed", 0.05, 1, None)
+    scene, counts = build(Recipe("seed", 0.05, 1))
     out = tmp_path_factory.mktemp("large")
     (out / "truth").mkdir()
     folder.write_beside(out, spec("seed"), scene, counts)

@@ -14,7 +14,7 @@ import pytest
 from stillwatch.worlds import measured
 from stillwatch.worlds.plan import Plan
 from stillwatch.worlds.traffic import _rate, calibrate, volumes
-from stillwatch.worlds.world import build
+from stillwatch.worlds.world import Recipe, build
 from tests.worlds.conftest import Written
 
 
@@ -110,7 +110,7 @@ def test_the_queue_gives_26_requests_a_day_and_moves_half_of_them_to_a_new_model
 
 
 def test_calibration_meets_the_promised_volumes() -> None:
-    counts = build("innocent", 0.06, 3, None)[1]
+    counts = build(Recipe("innocent", 0.06, 3))[1]
     promised = 86e6 * 0.05 / 4 * 0.06
     assert counts.sum() == pytest.approx(promised, rel=0.12)
 

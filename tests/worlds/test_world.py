@@ -166,7 +166,7 @@ def test_usage_errors(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no Parquet files"):
         write_world("demo", tmp_path / "w", prompts=tmp_path / "mine")
     assert not (tmp_path / "w").exists()
-    assert set(WORLDS) == {"demo", "seed", "innocent"}
+    assert set(WORLDS) == {"demo", "seed", "evaded", "quiet", "innocent"}
 
 
 def test_an_earlier_world_is_replaced_and_progress_is_told(tmp_path: Path) -> None:

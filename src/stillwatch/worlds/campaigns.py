@@ -14,7 +14,21 @@ from stillwatch.worlds.habits import FLAT, OFFICE, Habits
 from stillwatch.worlds.infrastructure import COUNTRY_ZONE
 from stillwatch.worlds.ordinary import label
 from stillwatch.worlds.people import identities, shared_payment, throwaway_mail
-from stillwatch.worlds.plan import CLOUD, HOME, INTERACTIVE, PROXY, QUEUE, SYNC, VPN, Device, Plan, part
+from stillwatch.worlds.plan import (
+    CLOUD,
+    COVER,
+    HARVEST,
+    HOME,
+    INTERACTIVE,
+    PROBE,
+    PROXY,
+    QUEUE,
+    SYNC,
+    VPN,
+    Device,
+    Plan,
+    part,
+)
 from stillwatch.worlds.specs import Lab
 
 CAMOUFLAGE = 0.3
@@ -89,7 +103,7 @@ def _camouflage(
                 account[rows],
                 who["country"][rows],
                 rate[rows] / active,
-                **{"active": active, "noise": 0.5, "end_users": 0, **own},
+                **{"active": active, "noise": 0.5, "end_users": 0, "aim": COVER, **own},
             )
 
 
@@ -102,7 +116,7 @@ def _probe(
     habits.programs(
         rng, account[chosen], who["country"][chosen], np.full(len(chosen), 9.0),
         **{**own, "open": habits.rule("probe"), "even": True, "refused": 0.6, "start": 0.2, "end": plan.days * 0.14,
-           "active": 1.0, "mode": INTERACTIVE, "turns": 1.0, "system": -1, "end_users": 0},
+           "active": 1.0, "mode": INTERACTIVE, "turns": 1.0, "system": -1, "end_users": 0, "aim": PROBE},
     )  # fmt: skip
 
 
@@ -134,9 +148,9 @@ def lab_reasoning(plan: Plan, habits: Habits, lab: Lab, number: int, n: int, eve
     common = _common(plan, habits, rng, _hide(plan, habits, rng, who["country"], pool, (0.3, 0.25, 0.2, 0.25)), who)
     rate = np.full(n, events / n / plan.days) * rng.lognormal(0, 0.25, n)
     harvest: dict[str, Any] = {
-        **common, "open": habits.rule("l1.ask"), "system": habits.rule("l1.system"), "vary": True, "system_share": 1.0,
-        "bank": plan.bank(), "even": True, "turns": 1.15, "mode": INTERACTIVE, "profile": OFFICE, "tz": 8.0,
-        "burst": 6.0,
+        **common, "aim": HARVEST, "open": habits.rule("l1.ask"), "system": habits.rule("l1.system"), "vary": True,
+        "system_share": 1.0, "bank": plan.bank(), "even": True, "turns": 1.15, "mode": INTERACTIVE, "profile": OFFICE,
+        "tz": 8.0, "burst": 6.0,
         "noise": 0.35, "active": 0.9, "out_median": 900.0, "out_sigma": 0.5, "max_tokens": 4096, "saturated": 0.15,
         "model": 0, "pause": plan.pause(rng, 2.0), "end_users": 0, "keys": 1,
     }  # fmt: skip
@@ -170,8 +184,8 @@ def lab_agents(
     bank, schedule, pause = plan.bank(), plan.schedule("any", 30), plan.pause(rng, 2.5)
     begin, turn = plan.days * 0.1, plan.days * 0.62
     harvest: dict[str, Any] = {
-        "open": habits.rule("l2.ask"), "follow": habits.rule("l2.more"), "reply": habits.rule("h.replycode"),
-        "agent": True,
+        "aim": HARVEST, "open": habits.rule("l2.ask"), "follow": habits.rule("l2.more"),
+        "reply": habits.rule("h.replycode"), "agent": True,
         "system": habits.rule("l2.system"), "vary": True, "system_share": 1.0, "tools": 2, "bank": bank, "even": True,
         "turns": 5.0, "think": 14.0, "mode": SYNC, "schedule": schedule, "spread": 240.0, "noise": 0.3, "active": 0.97,
         "out_median": 420.0, "out_sigma": 0.7, "max_tokens": 8192, "saturated": 0.08, "model": 0, "pause": pause,
@@ -256,7 +270,8 @@ def lab_queue(plan: Plan, habits: Habits, lab: Lab, number: int, n: int, events:
     days = (np.where(np.isnan(closed), plan.days, closed) - begin).clip(0).sum()
     rate = np.full(n, events / days)
     harvest: dict[str, Any] = {
-        **common, "open": habits.rule("l3.ask"), "system": np.where(rng.random(n) < 0.6, habits.rule("l3.system"), -1),
+        **common, "aim": HARVEST, "open": habits.rule("l3.ask"),
+        "system": np.where(rng.random(n) < 0.6, habits.rule("l3.system"), -1),
         "system_seed": draw(plan.seed, "l3", rng.integers(0, 3, n)), "style": draw(plan.seed, "l3", 0)[0],
         "system_share": 1.0,
         "bank": plan.bank(), "even": True, "turns": 1.0, "mode": QUEUE, "profile": FLAT, "noise": 0.06, "active": 1.0,

@@ -190,6 +190,11 @@ def _round(value: int) -> int:
     return -(-value // step) * step
 
 
+def write_evasions(out: Path, names: Sequence[str]) -> None:
+    """How the campaigns evade, beside the truth about accounts."""
+    (out / "truth" / "evasions.toml").write_text(tomli_w.dumps({"evasions": list(names)}), encoding="utf-8")
+
+
 def write_truth_events(out: Path, parts: Sequence[pa.Table]) -> None:
     """Who is behind each event of the accounts that mix."""
     pq.write_table(

@@ -34,12 +34,16 @@ ACCOUNT_FIELDS: dict[str, tuple[str, Any]] = {
     "operator": ("i8", -1), "label": ("i1", 0), "campaign": ("i1", -1), "mixed": ("?", False),
     "org": ("i8", -1), "created": ("f8", -100.0), "plan": ("i1", 1), "path": ("i1", 0), "payment": ("i8", -1),
     "email": ("i4", -1), "phone": ("i8", -1), "verified": ("?", False), "quota": ("i8", 1000), "country": ("i2", 0),
-    "closed": ("f8", np.nan), "reason": ("i1", -1),
+    "closed": ("f8", np.nan), "reason": ("i1", -1), "cap": ("i4", 0),
 }  # fmt: skip
-"""Times are in days since the world's first midnight."""
+"""Times are in days since the world's first midnight; `cap` is the most requests a day that the account sends, or 0."""
+
+HARVEST, COVER, PROBE = 1, 2, 3
+"""What a campaign's stream is for."""
 
 STREAM_FIELDS: dict[str, tuple[str, Any]] = {
     "account": ("i4", -1), "operator": ("i8", -1), "campaign": ("i1", -1), "foreign": ("?", False),
+    "aim": ("i1", 0), "fixed": ("?", False),
     # how much and when
     "rate": ("f8", 1.0), "noise": ("f4", 0.6), "active": ("f4", 1.0), "growth": ("f4", 0.0),
     "start": ("f8", -1e3), "end": ("f8", 1e3), "mode": ("i1", INTERACTIVE), "profile": ("i1", 0), "tz": ("f4", 0.0),
@@ -132,6 +136,8 @@ class Plan:
     """Days of the two releases inside the window."""
     outage: tuple[float, float]
     viral: float
+    retries: bool = False
+    """Whether people come back right after the outage with what they could not send in it."""
     accounts: Columns = field(default_factory=lambda: Columns(ACCOUNT_FIELDS))
     streams: Columns = field(default_factory=lambda: Columns(STREAM_FIELDS))
     topics: list[Array] = field(default_factory=list)

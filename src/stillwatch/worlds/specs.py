@@ -32,6 +32,8 @@ class Spec:
     honest_accounts: float
     honest_events: float
     labs: tuple[Lab, ...]
+    occasions: bool = False
+    """Whether unrelated people also do the same thing at the same time: `occasions`."""
     default_unit: float = 1.0
     """What scale 1 is, in units of `seed` at scale 1: sizes of organisations follow it."""
 
@@ -39,6 +41,7 @@ class Spec:
 SEED_HONEST = (500_000.0, 86_000_000.0)
 """More than 20 honest accounts for a campaign account and 5 honest events for a campaign event."""
 _QUARTER = 0.05 / 4
+_SMALL = (3_500.0, 250_000.0)
 
 SPECS = {
     "demo": Spec(
@@ -60,6 +63,25 @@ SPECS = {
             Lab("lab-2", 2, 800, 3_400_000),
             Lab("lab-3", 3, 22_600, 13_000_000),
         ),
+    ),
+    "evaded": Spec(
+        "evaded",
+        "two weeks, two rings and the evasions asked for; made in seconds, to be made many times",
+        14,
+        *_SMALL,
+        # at 26 and 60 requests an account and day, for as long as an account of the ring lives
+        (Lab("ring-a", 3, 150, 37_500), Lab("ring-b", 2, 60, 44_000)),
+        occasions=True,
+        default_unit=0.007,
+    ),
+    "quiet": Spec(
+        "quiet",
+        "the honest part of `evaded` alone",
+        14,
+        *_SMALL,
+        (),
+        occasions=True,
+        default_unit=0.007,
     ),
     "innocent": Spec(
         "innocent",

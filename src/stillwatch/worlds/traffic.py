@@ -18,17 +18,23 @@ _MOST_TURNS = 80
 def calibrate(plan: Plan, streams: dict[str, Array], honest: float, campaigns: list[float]) -> None:
     """Scale rates, in place, so that honest people and each campaign send as many requests as the world promises.
 
-    Streams that work through a list of fixed length are left as they are.
+    Streams that work through a list of fixed length are left as they are; `fixed` ones also come on top of the promise.
     """
-    expected = np.zeros(len(streams["account"]))
-    for day in range(plan.days):
-        expected += _rate(streams, day) * streams["active"]
+    expected = expectation(plan.days, streams)
     fixed = np.array([bool(bank.cycle) for bank in plan.banks] + [False])[streams["bank"]]
     for number, wanted in enumerate([honest, *campaigns], -1):
-        ours = streams["campaign"] == number
+        ours = (streams["campaign"] == number) & ~streams["fixed"]
         rest = wanted - expected[ours & fixed].sum()
         if rest > 0 and (ours & ~fixed).any():
             streams["rate"][ours & ~fixed] *= rest / expected[ours & ~fixed].sum()
+
+
+def expectation(days: int, streams: dict[str, Array]) -> Array:
+    """Expected requests of each stream in the whole window, [streams]."""
+    expected = np.zeros(len(streams["account"]))
+    for day in range(days):
+        expected += _rate(streams, day) * streams["active"]
+    return expected
 
 
 def _rate(streams: dict[str, Array], day: int) -> Array:
@@ -39,8 +45,11 @@ def _rate(streams: dict[str, Array], day: int) -> Array:
     return np.asarray(streams["rate"] * span * WEEK[streams["profile"], day % 7] * growth)
 
 
-def volumes(plan: Plan, streams: dict[str, Array]) -> Array:
-    """Requests of each stream on each day, [streams, days] int32."""
+def volumes(plan: Plan, streams: dict[str, Array], cap: Array | None = None) -> Array:
+    """Requests of each stream on each day, [streams, days] int32.
+
+    cap: the most requests of each account on a day, 0 for no bound, [accounts]; streams are cut in proportion.
+    """
     rng = plan.rng("volumes")
     n = len(streams["account"])
     out = np.empty((n, plan.days), np.int32)
@@ -56,7 +65,16 @@ def volumes(plan: Plan, streams: dict[str, Array]) -> Array:
         # a queue hands out work evenly: the remainder is all that chance decides
         whole = np.floor(np.where(on & steady, rate, 0.0))
         out[:, day] = count + whole + (rng.random(n) < np.where(on & steady, rate - whole, 0.0))
+        if cap is not None and cap.any():
+            out[:, day] = _capped(out[:, day], streams["account"], cap)
     return out
+
+
+def _capped(count: Array, account: Array, cap: Array) -> Array:
+    """A day's requests of each stream, cut so that no account sends more than its bound, [streams]."""
+    total = np.bincount(account, count, minlength=len(cap))
+    over = (cap > 0) & (total > cap)
+    return np.where(over[account], np.floor(count * cap[account] / np.maximum(total, 1.0)[account]), count)
 
 
 @dataclass
@@ -106,14 +124,27 @@ def day_of(plan: Plan, streams: dict[str, Array], counts: Array, day: int) -> Da
     seconds = start[talk] + elapsed * stretch[talk]
 
     owner = _hop(rng, streams, day, n, owner, stream, talk, turn)
-    order = np.argsort(seconds, kind="stable")
     hours = day + seconds / DAY
     broken = (hours >= plan.outage[0]) & (hours < plan.outage[1])
     keep = ~broken | (rng.random(len(seconds)) < 0.4)
+    if plan.retries:
+        seconds, broken, keep = _retried(plan, rng, day, seconds, broken, keep)
+    order = np.argsort(seconds, kind="stable")
     order = order[keep[order]]
     item = _items(plan, streams, counts, day, stream, uid, start)
     micros = np.round(seconds * 1e6) / 1e6
     return Day(micros[order], owner[order], talk[order], turn[order], stream, uid, start, item, broken[order])
+
+
+def _retried(
+    plan: Plan, rng: np.random.Generator, day: int, seconds: Array, broken: Array, keep: Array
+) -> tuple[Array, Array, Array]:
+    """What was not sent in the outage comes right after it, most of it within minutes."""
+    later = np.flatnonzero(broken & ~keep)
+    again = (plan.outage[1] - day) * DAY + rng.exponential(240.0, len(later))
+    seconds, broken, keep = seconds.copy(), broken.copy(), keep.copy()
+    seconds[later], broken[later], keep[later] = again, False, again < DAY
+    return seconds, broken, keep
 
 
 def _conversations(rng: np.random.Generator, streams: dict[str, Array], busy: Array, n: Array) -> tuple[Array, Array]:

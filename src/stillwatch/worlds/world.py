@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -13,8 +13,10 @@ import numpy as np
 import pyarrow as pa
 
 from stillwatch.errors import UsageError
-from stillwatch.worlds import campaigns, folder, negatives, ordinary
+from stillwatch.worlds import campaigns, folder, negatives, occasions, ordinary, outside
 from stillwatch.worlds.chance import Array
+from stillwatch.worlds.draft import mark
+from stillwatch.worlds.evasions import PROXY_DEVICES, Evasions, checked
 from stillwatch.worlds.events import Scene, batch
 from stillwatch.worlds.habits import Habits
 from stillwatch.worlds.infrastructure import Networks
@@ -49,25 +51,32 @@ class WorldSummary:
 
 def write_world(
     name: str, out: Path, *, scale: float = 1.0, seed: int = 0, prompts: Path | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    evasions: Iterable[str] = (), background: float = 1.0, progress: Callable[[str, int, int], None] | None = None,
 ) -> WorldSummary:  # fmt: skip
-    """Write world `name` to folder `out`; the same name, scale, seed and prompts give the same bytes.
+    """Write world `name` to folder `out`; the same arguments give the same bytes.
 
     scale: size in accounts, 1 as described in `WORLDS`; what an account does stays. prompts: folder of Parquet files
-    (columns source, role, prompt) whose texts take the place of the grammar's. progress: called with what is being
-    written, done and all. Raises UsageError for an unknown name, a scale that is not positive, or a folder that is
-    neither empty nor an earlier world; InputError for unusable prompts.
+    (columns source, role, prompt) whose texts take the place of the grammar's. evasions: names of `EVASIONS`, how the
+    world's campaigns evade. background: size of the honest part as a multiple of what the scale gives. progress: called
+    with what is being written, done and all. Raises UsageError for an unknown name, a size that is not positive,
+    evasions of a world without campaigns, or a folder that is neither empty nor an earlier world; InputError for
+    unusable prompts.
     """
     told = progress or (lambda *_: None)
-    if not scale > 0:
-        raise UsageError("the scale of a world must be above 0")
-    one = spec(name)
-    scene, counts = build(name, scale, seed, prompts)
+    if not (scale > 0 and background > 0):
+        raise UsageError("the scale of a world and of its background must be above 0")
+    one, names = spec(name), checked(evasions)
+    if names and not one.labs:
+        raise UsageError(f"the world {name} has no campaigns, so nobody in it evades")
+    recipe = Recipe(name, scale, seed, prompts, names, background)
+    scene, counts = build(recipe)
     folder.prepare(out)
     folder.write_beside(out, one, scene, counts)
+    if names:
+        folder.write_evasions(out, names)
     events = campaign = 0
     truths = []
-    for number, (written, harvest, truth) in enumerate(_days(name, scale, seed, prompts, out, int(counts.sum())), 1):
+    for number, (written, harvest, truth) in enumerate(_days(recipe, out, int(counts.sum())), 1):
         events, campaign = events + written, campaign + harvest
         truths.append(truth)
         told("events", number, one.days)
@@ -81,30 +90,45 @@ def write_world(
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Recipe:
+    """What a world is a function of."""
+
+    name: str
+    scale: float = 1.0
+    seed: int = 0
+    prompts: Path | None = None
+    evasions: tuple[str, ...] = ()
+    background: float = 1.0
+
+
 @lru_cache(maxsize=1)
-def build(name: str, scale: float, seed: int, prompts: Path | None) -> tuple[Scene, Array]:
+def build(recipe: Recipe) -> tuple[Scene, Array]:
     """All that is decided before the first event, and requests of each stream and day, [streams, days]."""
-    one = spec(name)
-    plan, tables, networks = _empty(one, seed), library(prompts), Networks(seed)
+    one, seed = spec(recipe.name), recipe.seed
+    plan, tables, networks = _empty(one, seed), library(recipe.prompts), Networks(seed)
     habits = Habits(plan, tables, networks)
-    share = ordinary.Share(plan, one.honest_accounts * scale, one.honest_events * scale)
+    size = recipe.scale * recipe.background
+    share = ordinary.Share(plan, one.honest_accounts * size, one.honest_events * size)
     ordinary.everybody(plan, habits, share)
     resellers, victims = negatives.everybody(plan, habits, share)
-    wanted = _campaigns(plan, habits, one, scale, resellers, victims)
+    if one.occasions:
+        occasions.everybody(plan, habits, share)
+    wanted = _campaigns(plan, habits, share, recipe, resellers, victims)
     ordinary.behind_proxies(plan, habits, share)
     accounts, streams = plan.accounts.finish(), plan.streams.finish()
     # nobody sends before the account is opened or after it is closed
     closed = np.nan_to_num(accounts["closed"], nan=np.inf)[streams["account"]]
     streams["start"] = np.maximum(streams["start"], accounts["created"][streams["account"]])
     streams["end"] = np.minimum(streams["end"], closed)
-    calibrate(plan, streams, one.honest_events * scale, wanted)
+    calibrate(plan, streams, one.honest_events * size, wanted)
     scene = Scene(
         plan, accounts, streams, np.concatenate(plan.topics), np.concatenate(plan.intents), tables, networks,
         folder.account_ids(seed, len(accounts["org"])), folder.org_ids(seed, accounts["org"]),
     )  # fmt: skip
     for blocks in (plan.accounts.blocks, plan.streams.blocks, plan.topics, plan.intents):
         blocks.clear()  # a large world's columns need not be there twice
-    return scene, volumes(plan, streams)
+    return scene, volumes(plan, streams, accounts["cap"])
 
 
 def _empty(one: Spec, seed: int) -> Plan:
@@ -114,20 +138,29 @@ def _empty(one: Spec, seed: int) -> Plan:
     return Plan(seed, one.days, releases, (outage, outage + 1.4 / 24), one.days * rng.uniform(0.2, 0.8))
 
 
-def _campaigns(plan: Plan, habits: Habits, one: Spec, scale: float, resellers: Array, victims: Array) -> list[float]:
+def _campaigns(
+    plan: Plan, habits: Habits, share: ordinary.Share, recipe: Recipe, resellers: Array, victims: Array
+) -> list[float]:
     """The world's labs, and exchanges of each; without any, stolen keys serve others, and proxies exist as well."""
-    wanted = []
-    for number, lab in enumerate(one.labs):
-        n = max(lab.least, round(lab.accounts * scale))
+    one, evasions = spec(recipe.name), Evasions(recipe.evasions)
+    labs = [evasions.resized(lab, one.days) for lab in one.labs]
+    sizes = [max(lab.least, round(lab.accounts * recipe.scale)) for lab in labs]
+    pool, wanted = -1, []
+    if "shared_proxy" in evasions.effective:
+        pool = campaigns.proxies(plan, habits, max(10, round(PROXY_DEVICES * sum(sizes))))
+        outside.privacy_users(plan, habits, share, pool)
+    for number, (lab, n) in enumerate(zip(labs, sizes, strict=True)):
         # where a lab is kept at its least size its accounts still do what they do
         events = lab.events * n / lab.accounts
         wanted.append(events)
+        start = mark(plan)
         if lab.kind == 1:
             campaigns.lab_reasoning(plan, habits, lab, number, n, events)
         elif lab.kind == 2:
             campaigns.lab_agents(plan, habits, lab, number, n, events, resellers, victims)
         else:
             campaigns.lab_queue(plan, habits, lab, number, n, events)
+        evasions.rewrite(plan, habits, lab, number, events, start, pool)
     if not one.labs:
         negatives.free_riders(plan, habits, victims)
         campaigns.proxies(plan, habits, 40)
@@ -137,10 +170,9 @@ def _campaigns(plan: Plan, habits: Habits, one: Spec, scale: float, resellers: A
 _Made = tuple[int, int, pa.Table]
 
 
-def _days(name: str, scale: float, seed: int, prompts: Path | None, out: Path, expected: int) -> Iterator[_Made]:
+def _days(recipe: Recipe, out: Path, expected: int) -> Iterator[_Made]:
     """Write all days, in two processes where it pays; events, campaign events and truth of each, in order."""
-    days = range(spec(name).days)
-    jobs = [(name, scale, seed, prompts, out, day) for day in days]
+    jobs = [(recipe, out, day) for day in range(spec(recipe.name).days)]
     if expected <= _ALONE:
         yield from map(_write_day, jobs)
         return
@@ -148,9 +180,9 @@ def _days(name: str, scale: float, seed: int, prompts: Path | None, out: Path, e
         yield from pool.map(_write_day, jobs)
 
 
-def _write_day(job: tuple[str, float, int, Path | None, Path, int]) -> _Made:
-    name, scale, seed, prompts, out, number = job
-    scene, counts = build(name, scale, seed, prompts)
+def _write_day(job: tuple[Recipe, Path, int]) -> _Made:
+    recipe, out, number = job
+    scene, counts = build(recipe)
     scene.now = float(number)
     day = day_of(scene.plan, scene.streams, counts, number)
     midnight = int(START.timestamp()) * 10**6 + number * 86_400_000_000
@@ -163,7 +195,7 @@ def _write_day(job: tuple[str, float, int, Path | None, Path, int]) -> _Made:
                 rows = slice(start, min(last, start + _CHUNK))
                 made = batch(scene, day, number, rows, midnight)
                 writer.write_batch(made)
-                truths.append(_truth(spec(name), scene, day, rows, made))
+                truths.append(_truth(spec(recipe.name), scene, day, rows, made))
     harvest = int((scene.streams["campaign"][day.stream] >= 0).sum())
     return n, harvest, pa.concat_tables([folder.TRUTH_EVENTS.empty_table(), *truths])
 

@@ -6,7 +6,7 @@ import json
 from functools import lru_cache
 from pathlib import Path
 
-from stillwatch.worlds.text import everyday, harvest, languages, products
+from stillwatch.worlds.text import evading, everyday, harvest, languages, occasions, products
 from stillwatch.worlds.text.grammar import Grammar, Tables
 from stillwatch.worlds.text.prompts import read_prompts
 from stillwatch.worlds.text.topics import MEASURES, PLACES, TASKS, THINGS, TOPICS
@@ -23,7 +23,8 @@ _HUMAN = (*everyday.INTENTS, "class.ask", "ops.ask", "agent.ask")
 def library(prompts: Path | None = None) -> Tables:
     """The compiled grammar; with `prompts` people's requests and harvesters' tasks are those texts instead."""
     grammar = Grammar(CONTEXTS)
-    for rules in (everyday.RULES, products.RULES, harvest.RULES, languages.RULES):
+    # texts are functions of rules' numbers: what is new goes to the end
+    for rules in (everyday.RULES, products.RULES, harvest.RULES, languages.RULES, evading.RULES, occasions.RULES):
         grammar.add(rules)
     for topic, (_, lists) in enumerate(TOPICS):
         for kind in (THINGS, TASKS, PLACES, MEASURES):
@@ -36,6 +37,8 @@ def library(prompts: Path | None = None) -> Tables:
             # the short grammars use neither places nor measures; a context must have every class all the same
             grammar.add_words(PLACES, number * T + topic, things)
             grammar.add_words(MEASURES, number * T + topic, things)
+    for name in evading.CLASSES:
+        grammar.words[name] = {c: f"{LANGUAGES[c // T]}.{name}" for c in range(CONTEXTS)}
     if prompts is not None:
         _from_prompts(grammar, prompts)
     return grammar.compile()
@@ -52,6 +55,8 @@ def _from_prompts(grammar: Grammar, folder: Path) -> None:
         grammar.bodies[name] = [(1.0, "{@prompt}")]
     grammar.add_texts("bank", attacker, bank=True)
     grammar.bodies["task"] = [(1.0, "{bank}")]
+    for language in LANGUAGES:
+        grammar.bodies[f"{language}.htask"] = [(1.0, "{bank}")]
 
 
 TOOLS = tuple(
