@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import ibis
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.linking.operators import name
-from stillwatch.linking.victims import order_bits, separate
+from stillwatch.linking.victims import STRAY, change, separate
 from stillwatch.model import OPERATORS, SKETCHES, TRAITS
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -87,9 +88,26 @@ def test_members_that_are_no_victims_stay(why: str, rows: list[dict[str, Any]]) 
     assert result.operators["operator_id"].unique().to_pylist() == [name("hired0")]
 
 
-@given(st.integers(0, 30), st.integers(1, 30), st.integers(1, 30))
-def test_order_bits_are_the_exact_chance(first: int, own: int, foreign: int) -> None:
-    first = min(first, own)
-    n = own + foreign
-    chance = math.comb(n - first, foreign) / math.comb(n, foreign)
-    assert order_bits(first, own, foreign) == pytest.approx(-math.log2(chance), abs=1e-6)
+def test_an_owner_who_once_asked_in_the_operators_words_is_still_one() -> None:
+    rows = [*OWNER[:3], event("owner", 20, BANK, "home"), *OWNER[3:], *THEFT]
+    result = separate(*world(rows))
+    assert result.victims["account_id"].to_pylist() == ["owner"]
+    assert result.victims["since"].to_pylist() == [START + timedelta(hours=250)]
+
+
+@given(st.lists(st.booleans(), max_size=60))
+def test_the_turn_is_the_likeliest_place_at_its_exact_chance(flags: list[bool]) -> None:
+    n, m = len(flags), sum(flags)
+    tried = []
+    for place in range(1, n):
+        before = sum(flags[:place])
+        if flags[place] and before <= STRAY * place:
+            ways = sum(math.comb(m, j) * math.comb(n - m, place - j) for j in range(before + 1) if place - j <= n - m)
+            tried.append((ways / math.comb(n, place), place))
+    place, bits = change(np.array(flags, dtype=bool))
+    if not tried:
+        assert (place, bits) == (0, 0.0)
+        return
+    least = min(tried)[0]
+    assert bits == pytest.approx(max(-math.log2(least * len(tried)), 0.0), abs=1e-6)
+    assert {b: a for a, b in tried}[place] == pytest.approx(least)

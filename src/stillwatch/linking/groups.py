@@ -7,9 +7,11 @@ under the null; a node's score is compound Poisson again, and Chernoff's bound g
 application are one family of tests and all others a second: content narrows the search, it never is the evidence.
 
 *The group exists.* Its members, in an order that the log does not know, are scored against those before them only. So
-each factor exp(theta S - cost) has mean at most one given the past, their product is an e-value of the whole group
-(prequential testing; Ramdas et al. 2023), and a union bound of log C(N, n) + log N makes it valid for any way of
-searching for groups. (The sum of w_a (k_a - 1)+ with a closed-form bound was tried first: blind to a ring that holds a
+each factor 1 + stake (exp(theta S - cost) - 1) has mean at most one given the past, their product is an e-value of the
+whole group, and so is its mean over `STAKES` (betting; Waudby-Smith and Ramdas 2024): who shares nothing costs no more
+than that mean, so a ring with an address an account still has its cards. A union bound of log C(N, n) + log N makes it
+valid for any way of searching for groups. (The sum of w_a (k_a - 1)+ with a closed-form bound was tried first: blind
+to a ring that holds a
 large part of its tokens, whose weights are then small.)
 """
 
@@ -28,11 +30,15 @@ from stillwatch.linking.null import Null
 MEMBER_THETAS = np.array([0.15, 0.3, 0.5, 0.75, 1.0])
 CAP = 8.0
 """Most nats that one token adds to a member's score."""
+MOST = 600.0
+"""Most nats of one node: exp stays a number."""
 TWICE = 2.0
 """A token speaks for membership when it is this many times as popular in the group as under the null."""
 TAKEN_OVER = 0.5
 """Share of an application's users that must be proven before the rest are taken for members."""
 ROUNDS = 4
+STAKES = np.array([0.0, 0.02, 0.1, 0.5])
+"""Parts of the capital that are bet on each next member; 0 bets nothing and loses nothing."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +79,18 @@ def family_log_e(null: Null, members: Ints, order: Ints) -> Floats:
     `order` ranks all nodes; members go in by rank, in blocks that double: 1 | 1 | 2 | 4 | 8 ...
     """
     ranked = members[np.argsort(order[members], kind="stable")]
-    out, seen = np.zeros(2 + int(null.shared.family.max(initial=-1))), 1
+    families = 2 + int(null.shared.family.max(initial=-1))
+    blocks, seen = [np.zeros((0, families))], 1
     while seen < len(ranked):
-        out += against(null, ranked[:seen], ranked[seen : 2 * seen])[1].sum(axis=0)
+        blocks.append(against(null, ranked[:seen], ranked[seen : 2 * seen])[1])
         seen *= 2
-    return out
+    return together(np.concatenate(blocks))
+
+
+def together(log_e: Floats) -> Floats:
+    """log e of all rows together, [K], from those of each, [n, K]: products at each of `STAKES`, averaged."""
+    capital = np.stack([np.log1p(stake * np.expm1(np.minimum(log_e, MOST))).sum(axis=0) for stake in STAKES])
+    return np.asarray(np.logaddexp.reduce(capital, axis=0) - np.log(len(STAKES)))
 
 
 def union_bound(n: int, nodes: int) -> float:
@@ -97,7 +110,7 @@ def corroboration(control: Floats, content: Floats) -> float:
 
 def support(null: Null, members: Ints, nodes: Ints) -> float:
     """log e that `nodes`, together, share what the group `members` shares."""
-    return float(against(null, members, nodes)[1][:, 0].sum())
+    return float(together(against(null, members, nodes)[1])[0])
 
 
 def member_log_p(null: Null, members: Ints) -> Floats:
@@ -153,7 +166,6 @@ def _members(  # type: ignore[no-untyped-def]
     for n in range(len(nodes)):
         i = nodes[n]
         score[:] = 0.0
-        touched = False
         for x in range(indptr[i], indptr[i + 1]):
             a = indices[x]
             v = view[a]
@@ -163,15 +175,13 @@ def _members(  # type: ignore[no-untyped-def]
                 rest -= volume[i, v]
             if others > 0 and others / (rest * rate[a]) >= twice:
                 score[v] += min(np.log(others / (rest * rate[a])), cap)
-                touched = True
-        if touched:
-            log_p[n] = _bound(i, score, volume, family, strata, group_volume, base, cross, thetas, log_e[n])
+        log_p[n] = _bound(i, score, volume, family, strata, group_volume, base, cross, thetas, log_e[n])
     return log_p, log_e
 
 
 @nb.njit(cache=True)
 def _bound(i, score, volume, family, strata, group_volume, base, cross, thetas, log_e):  # type: ignore[no-untyped-def]
-    """Chernoff's log p with the best view of each family; `log_e` gets log (1 + mean over theta of exp(...)) / 2."""
+    """Chernoff's log p with the best view of each family; `log_e` gets log of the mean over theta of exp(...)."""
     V, H = len(score), len(thetas)
     best = 0.0
     log_e[:] = 0.0
@@ -196,7 +206,7 @@ def _bound(i, score, volume, family, strata, group_volume, base, cross, thetas, 
         best = min(best, total)
         log_e[0] += np.exp(min(-total, 600.0)) / H
     for f in range(len(log_e)):
-        log_e[f] = np.log(0.5 + 0.5 * log_e[f])
+        log_e[f] = np.log(log_e[f])
     return best
 
 
@@ -242,7 +252,7 @@ def cohesive(null: Null, group: Group, clump: Ints, fdr: float) -> Group | None:
         mine = codes == name
         if mine.all():
             continue
-        log_e = float(against(null, group.members[~mine], group.members[mine])[1][:, 0].sum())
+        log_e = support(null, group.members[~mine], group.members[mine])
         if log_e < np.log(len(names) / fdr):
             keep[mine] = False
     if keep.all():

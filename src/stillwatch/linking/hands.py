@@ -22,12 +22,11 @@ from stillwatch.linking.matrix import Floats, Ints
 from stillwatch.linking.null import Null
 from stillwatch.linking.pairs import Pairs
 from stillwatch.linking.sources import LEAST, Source
+from stillwatch.linking.views import RENTED
 
 ORDERS = 4
 """Of large sources; of those below `FEW` members, whose evidence depends most on the order, four times as many."""
 FEW = 200
-RENTED = "network"
-"""Family of views that strangers rent from one owner."""
 HOUSEHOLD = 5
 """Most accounts that one household or desk has."""
 MANY = 20
@@ -82,7 +81,7 @@ def in_one_hand(shared: Shared, found: Sequence[Source], fdr: float) -> list[gro
         if (
             len(rest) < LEAST
             or (_tests(shared, rest) <= limits).all()
-            or groups.support(shared.null, merged.members, rest) >= -np.log(fdr)
+            or groups.support(shared.null, merged.members, rest) >= -np.log(CORROBORATION)
         ):
             merged = _together(merged, _only(whole, np.concatenate([rest, merged.members])))
         out = [group for group in out if not any(group is p for p in mine)] + [merged]
@@ -110,7 +109,7 @@ def _one_hand(control: Null, core: Ints, part: Ints, level: float) -> bool:
     rest = np.setdiff1d(part, core)
     if 2 * len(rest) <= len(part):
         return True
-    log_e = groups.against(control, core, rest)[1].sum(axis=0)[1:]
+    log_e = groups.together(groups.against(control, core, rest)[1])[1:]
     rented = {
         int(f) for f, view in zip(control.shared.family, control.shared.views, strict=True) if view.family == RENTED
     }
@@ -200,9 +199,9 @@ def _log_p(shared: Shared, members: Ints, orders: int = 0) -> Floats:
     logs = np.empty((orders, 2))
     for k in range(orders):
         order = rank if k == 0 else np.random.default_rng(k).permutation(len(rank))[rank]
-        log_e = groups.family_log_e(control, members, order)
+        log_e = groups.family_log_e(control, members, order)[1:]
         # families are independent under the null, so their e-values multiply; the strongest is set aside
-        logs[k] = log_e[0], log_e[1:].sum() - log_e[1:].max()
+        logs[k] = log_e.sum(), log_e.sum() - log_e.max()
     mean: Floats = np.logaddexp.reduce(logs, axis=0) - np.log(orders)
     return np.minimum(-mean, 0.0)
 

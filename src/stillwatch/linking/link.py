@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stillwatch.linking import candidates, content, embeddings, groups, hands, members, operators, sources
+from stillwatch.linking import apart, candidates, content, embeddings, groups, hands, members, operators, sources
 from stillwatch.linking.collapse import Nodes, collapse, declared
 from stillwatch.linking.communities import components, leiden, strongest
 from stillwatch.linking.fdr import q_values
@@ -99,7 +99,8 @@ def link(
         parts = hands.in_one_hand(shared, texts_found, settings.fdr)
         words = sources.tokens(held)
         again = [members.review(control, words, where, part, ~known, settings.fdr) for part in parts]
-        found = hands.priced(shared, [g for g in again if g is not None], len(texts_found), settings.fdr)
+        single = [part for group in again if group for part in apart.apart(control, pairs, where, group, seed)]
+        found = hands.priced(shared, single, len(texts_found), settings.fdr)
         if not texts_found:
             # without text there is nothing to find groups by but what they share
             starts = starting_points(control, source, pairs, of, seed)

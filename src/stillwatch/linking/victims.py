@@ -2,8 +2,9 @@
 
 A stolen key puts an operator's stream into somebody's account, and that stream links the account to the operator. What
 tells the owner from a hired account is order: the owner's own traffic came before, and the foreign stream starts
-sharply. Test: if the account's own and foreign events were mixed in random order, the chance that the k first are all
-its own is C(n - k, m) / C(n, m), n events of which m foreign: exact. The two streams must also come from different
+sharply. Test: if the account's own and foreign events were mixed in random order, the chance of so few foreign ones
+among the k first is hypergeometric: exact; the best k counts, times the number of those tried. (The owner may have
+asked something in the operator's words before: a tenth is allowed.) The two streams must also come from different
 addresses or clients, which separates the owner from an operator that warms its accounts up.
 """
 
@@ -17,18 +18,22 @@ import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.special import gammaln
+from scipy.stats import hypergeom
 
 from stillwatch.linking.operators import name
 from stillwatch.model import VICTIMS
 
 VIEWS = ("system_skeleton", "lead_skeleton")
+EXITS = "address_prefix"
+"""View of the networks that requests leave from."""
 LEAST_MEMBERS = 5
 """Operators smaller than this have no stream of their own that could be told from a member's."""
 LEAST_OWN = 20
-"""Events of its own an account must have sent before the foreign stream, on at least `LEAST_DAYS` days."""
+"""Events of its own that an owner has sent, on at least `LEAST_DAYS` days."""
 LEAST_DAYS = 3
 LEAST_BITS = 20.0
+STRAY = 0.1
+"""Most of the events before the turn that may look foreign."""
 OLDEST = 0.1
 """An owner is older than nine in ten of the operator's accounts, where sign-ups are known."""
 MOST_OVERLAP = 0.1
@@ -45,11 +50,12 @@ class Separated:
 
 
 def typical(traits: pa.Table, operators: pa.Table) -> pa.Table:
-    """Templates that are an operator's own: held by a fifth of its members, and mostly by them.
+    """Templates and exits that are an operator's own: held mostly by its members, templates by a fifth of them.
 
-    Columns operator_id, view, token.
+    Columns operator_id, view, token. A pool has more exits than any member uses, so three that share one are enough.
     """
-    rows = traits.filter(pc.is_in(traits["view"], value_set=pa.array(VIEWS))).select(["account_id", "view", "token"])
+    views = pa.array([*VIEWS, EXITS])
+    rows = traits.filter(pc.is_in(traits["view"], value_set=views)).select(["account_id", "view", "token"])
     size = operators.group_by("operator_id").aggregate([("account_id", "count")])
     joined = rows.join(operators.select(["account_id", "operator_id"]), "account_id")
     inside = joined.group_by(["view", "token", "operator_id"]).aggregate([("account_id", "count")])
@@ -59,7 +65,10 @@ def typical(traits: pa.Table, operators: pa.Table) -> pa.Table:
     own = pc.and_(
         pc.greater_equal(pc.multiply(whole["held"], 2), whole["held_sum"]),
         pc.and_(
-            pc.greater_equal(pc.multiply(whole["held"], 5), whole["account_id_count"]),
+            pc.or_(
+                pc.greater_equal(pc.multiply(whole["held"], 5), whole["account_id_count"]),
+                pc.equal(whole["view"], EXITS),
+            ),
             pc.greater_equal(whole["held"], 3),
         ),
     )
@@ -68,13 +77,20 @@ def typical(traits: pa.Table, operators: pa.Table) -> pa.Table:
     )
 
 
-def order_bits(own_first: int, own: int, foreign: int) -> float:
-    """-log2 of the chance that the first `own_first` of own + foreign events are all own, in random order."""
-    n, m, k = own + foreign, foreign, own_first
-    if k <= 0 or m <= 0:
-        return 0.0
-    log = (gammaln(n - k + 1) - gammaln(n - k - m + 1)) - (gammaln(n + 1) - gammaln(n - m + 1))
-    return float(max(-log / np.log(2), 0.0))
+def change(foreign: np.ndarray) -> tuple[int, float]:
+    """Where a stream of flags, in order of time, turns foreign, and -log2 p of so sharp a turn in random order.
+
+    Tried is every place at which a foreign event stands with at most `STRAY` of those before it foreign; the first of
+    the best. (0, 0.0) if there is none.
+    """
+    places = np.flatnonzero(foreign)
+    before = np.arange(len(places))
+    tried = np.flatnonzero((places >= 1) & (before <= STRAY * places))
+    if not len(tried):
+        return 0, 0.0
+    log_p = np.asarray(hypergeom.logcdf(before[tried], len(foreign), len(places), places[tried]))
+    best = int(log_p.argmin())
+    return int(places[tried[best]]), float(max(-(log_p[best] + np.log(len(tried))) / np.log(2), 0.0))
 
 
 def separate(sketches: ir.Table, traits: pa.Table, operators: pa.Table, accounts: pa.Table | None = None) -> Separated:
@@ -124,7 +140,10 @@ def _renamed(operators: pa.Table, gone: pa.ChunkedArray) -> pa.Table:
 
 
 def _streams(sketches: ir.Table, templates: pa.Table, operators: pa.Table) -> pa.Table:
-    """Events of members of operators with templates, in order: account, operator, time, origin, foreign or own."""
+    """Events of members of operators with tokens of their own, in order: account, operator, time, origin, foreign.
+
+    An event is foreign by its template or by the exit it left from.
+    """
     known = ibis.memtable(templates)
     members = ibis.memtable(operators.select(["account_id", "operator_id"]))
     concerned = members.filter(members.operator_id.isin(templates["operator_id"].unique().to_pylist()))
@@ -134,21 +153,24 @@ def _streams(sketches: ir.Table, templates: pa.Table, operators: pa.Table) -> pa
         origin=sketches.address_prefix.fill_null("-") + "|" + sketches.user_agent.fill_null("-"),
         system=sketches.system_skeleton.cast("string"),
         lead=sketches.lead_skeleton.cast("string"),
+        left_from=sketches.address_prefix,
     ).join(concerned, "account_id")
     system = known.filter(known["view"] == "system_skeleton").select(
         operator_id="operator_id", system="token", by_system=True
     )
     lead = known.filter(known["view"] == "lead_skeleton").select(operator_id="operator_id", lead="token", by_lead=True)
+    exits = known.filter(known["view"] == EXITS).select(operator_id="operator_id", left_from="token", by_exit=True)
     marked = t.left_join(system, ["operator_id", "system"]).left_join(lead, ["operator_id", "lead"])
-    foreign = marked.by_system.fill_null(False) | marked.by_lead.fill_null(False)
+    marked = marked.left_join(exits, ["operator_id", "left_from"])
+    foreign = marked.by_system.fill_null(False) | marked.by_lead.fill_null(False) | marked.by_exit.fill_null(False)
     flat = marked.select("account_id", "operator_id", "time", "origin", foreign=foreign)
-    first = flat.group_by("account_id").agg(since=flat.time.min(where=flat.foreign))
-    dated = flat.join(first, "account_id").filter(ibis._.since.notnull())
-    before = (dated.time < dated.since) & ~dated.foreign
-    accounts = dated.group_by("account_id").agg(own_before=before.sum(), days=dated.time.date().nunique(where=before))
-    chosen = accounts.filter((accounts.own_before >= LEAST_OWN) & (accounts.days >= LEAST_DAYS))
+    own = ~flat.foreign
+    accounts = flat.group_by("account_id").agg(
+        own=own.sum(), days=flat.time.date().nunique(where=own), theirs=flat.foreign.sum()
+    )
+    chosen = accounts.filter((accounts.own >= LEAST_OWN) & (accounts.days >= LEAST_DAYS) & (accounts.theirs > 0))
     return (
-        dated.semi_join(chosen, "account_id").to_pyarrow().sort_by([("account_id", "ascending"), ("time", "ascending")])
+        flat.semi_join(chosen, "account_id").to_pyarrow().sort_by([("account_id", "ascending"), ("time", "ascending")])
     )
 
 
@@ -160,16 +182,13 @@ def _victims(streams: pa.Table) -> pa.Table:
     origin = streams["origin"].to_numpy(zero_copy_only=False)
     cuts = np.flatnonzero(accounts[1:] != accounts[:-1]) + 1 if len(accounts) else np.empty(0, np.int64)
     for rows in np.split(np.arange(len(accounts)), cuts) if len(accounts) else []:
-        theirs = foreign[rows]
-        start = int(np.argmax(theirs))
-        bits = order_bits(start, int((~theirs).sum()), int(theirs.sum()))
-        before = set(origin[rows[:start]])
-        overlap = np.mean([place in before for place in origin[rows[theirs]]])
-        if bits >= LEAST_BITS and overlap <= MOST_OVERLAP:
+        start, bits = change(foreign[rows])
+        mine, theirs = rows[:start][~foreign[rows[:start]]], rows[start:][foreign[rows[start:]]]
+        if bits >= LEAST_BITS and np.isin(origin[theirs], origin[mine]).mean() <= MOST_OVERLAP:
             row = int(rows[start])
             found.append(
-                (str(accounts[row]), streams["operator_id"][row].as_py(), bits, int((~theirs).sum()),
-                 int(theirs.sum()), streams["since"][row].as_py())
+                (str(accounts[row]), streams["operator_id"][row].as_py(), bits, len(rows) - len(theirs), len(theirs),
+                 streams["time"][row].as_py())
             )  # fmt: skip
     columns: list[list[object]] = [list(column) for column in zip(*found, strict=True)] or [[] for _ in VICTIMS]
     return pa.table(

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["control", "content", "context"]
+RENTED = "network"
+"""Family of views that strangers rent from one owner."""
 
 
 @dataclass(frozen=True)
