@@ -125,9 +125,11 @@ LINKS = _schema(
 
 OPERATORS = _schema(
     ("account_id", _s), ("operator_id", _s), ("membership_bits", _f), ("proven", pa.bool_()), ("hand_bits", _f),
+    ("means_bits", _f),
 )  # fmt: skip
 """The accounts under one controller; a lone account is an operator of one. Every account has exactly one row.
-`hand_bits`: what they share, the strongest family of views set aside, against chance; null where it was not tested."""
+`hand_bits`: what they share, the strongest family of views set aside, against chance; null where it was not tested.
+`means_bits`: how many of them share a card, a phone, a credential or a conversation, against chance; null likewise."""
 
 VICTIMS = _schema(
     ("account_id", _s), ("operator_id", _s), ("bits", _f), ("own_events", _i), ("foreign_events", _i), ("since", TIME),

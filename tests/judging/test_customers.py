@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stillwatch.judging.customers import ENOUGH, UNLIKE, as_one_customer
+from stillwatch.judging.customers import ENOUGH, MEANS_BITS, UNLIKE, UNLIKE_WITH_MEANS, as_one_customer, limit
 from stillwatch.judging.verdict import Gates
 from stillwatch.population import Groups, Population
 from stillwatch.signals import all_signals
@@ -75,4 +75,17 @@ def test_the_statistic_of_one_customer_is_its_own() -> None:
 )  # fmt: skip
 def test_gates(stake: float, unlike: float, transparency: float, tested: bool) -> None:
     dimension_bits = np.array([[1.0], [1.0], [transparency], [1.0]])
-    assert Gates(np.array([stake]), np.array([unlike])).open(dimension_bits).tolist() == [tested]
+    gates = Gates(np.array([stake]), np.array([unlike]), np.array([UNLIKE]))
+    assert gates.open(dimension_bits).tolist() == [tested]
+
+
+def test_who_shares_cards_is_held_to_less_than_who_shares_a_place() -> None:
+    bits = np.array([np.nan, 0.0, MEANS_BITS - 0.1, MEANS_BITS, 400.0])
+    assert limit(bits).tolist() == [UNLIKE, UNLIKE, UNLIKE, UNLIKE_WITH_MEANS, UNLIKE_WITH_MEANS]
+
+
+@pytest.mark.parametrize(("means_bits", "tested"), [(0.0, False), (400.0, True)])
+def test_gates_follow_the_limit_of_each_operator(means_bits: float, tested: bool) -> None:
+    dimension_bits = np.array([[1.0], [1.0], [4.0], [1.0]])
+    gates = Gates(np.array([5.0]), np.array([0.1]), limit(np.array([means_bits])))
+    assert gates.open(dimension_bits).tolist() == [tested]

@@ -69,3 +69,16 @@ def test_households_that_have_nothing_in_common_are_no_group() -> None:
     assert groups.cohesive(control, group, homes_of.astype(np.int64), 0.01) is None
     ring = groups.Group(members[:4], np.zeros(4), np.ones(4, dtype=bool))
     assert groups.cohesive(control, ring, np.zeros(nodes, np.int64), 0.01) is ring
+
+
+def test_stakes_are_averaged_products() -> None:
+    """By hand, for three nodes of whom one shares a lot and two share nothing."""
+    log_e = np.log(np.array([[400.0, 1.0], [0.2, 1.0], [0.2, 1.0]]))
+    slow = np.mean([np.prod([1 + stake * (e - 1) for e in (400.0, 0.2, 0.2)]) for stake in groups.STAKES])
+    np.testing.assert_allclose(groups.together(log_e), [np.log(slow), 0.0], atol=1e-9)
+
+
+def test_who_shares_nothing_costs_no_more_than_the_mean() -> None:
+    nothing = np.full((10_000, 1), np.log(1e-6))
+    assert groups.together(nothing)[0] >= -np.log(len(groups.STAKES)) - 1e-9
+    assert groups.together(np.full((3, 1), 1e9))[0] < np.inf

@@ -64,18 +64,20 @@ def judge(
     order = np.concatenate([many, alone])
     names, members = [names[place] for place in order], [members[place] for place in order]
     groups = Groups.of(members, len(population))
-    hand = _hand_bits(names, members, operators)
+    hand = _of_operator("hand_bits", names, members, operators)
+    limit = customers.limit(_of_operator("means_bits", names, members, operators))
     unlike = np.full(len(names), np.nan)
     unlike[: len(many)] = customers.as_one_customer(population, members[: len(many)], signals, strata.eligible, seed)
     found_many = closely(
-        population, members[: len(many)], strata, hand[: len(many)], unlike[: len(many)], settings, seed, progress
-    )
+        population, members[: len(many)], strata, hand[: len(many)], (unlike[: len(many)], limit[: len(many)]),
+        settings, seed, progress,
+    )  # fmt: skip
     finding = hands.weigh(families.join([found_many, found_alone], len(signals)), hand)
     stolen = _stolen(victims, operators)
     extra = [foreign_streams(stolen), one_hand(names, groups, hand), unlike_customers(names, groups, unlike)]
     evidence = evidence_table(names, finding, signals, population, groups, extra)
     standings = _standings(names, members, groups, population, stolen)
-    gates = Gates(stake(finding, signals), unlike)
+    gates = Gates(stake(finding, signals), unlike, limit)
     verdicts, explanations = _verdicts(
         names, members, standings, finding, gates, signals, population, settings, len(many)
     )
@@ -87,13 +89,14 @@ def closely(
     members: Sequence[Ints],
     strata: Strata,
     hand: Floats,
-    unlike: Floats,
+    alone: tuple[Floats, Floats],
     settings: JudgingSettings,
     seed: int,
     progress: Progress,
 ) -> Finding:
     """Findings on operators of several accounts; those that may be accused are compared with many more groups.
 
+    `alone`: p of each one's purpose among single customers, and the largest with which it is tested, [G] each.
     The second comparison replaces the first and draws its own groups, so its p-values owe nothing to the choice.
     """
     signals = all_signals()
@@ -101,7 +104,7 @@ def closely(
         population, members, signals, strata, matched_groups=settings.matched_groups, seed=seed, progress=progress
     )
     weighed = hands.weigh(found, hand)
-    p = accusation_p(weighed.dimension_p, weighed.dimension_bits, Gates(stake(found, signals), unlike, SLACK))
+    p = accusation_p(weighed.dimension_p, weighed.dimension_bits, Gates(stake(found, signals), *alone, SLACK))
     again = np.flatnonzero(p <= IN_QUESTION)
     if not len(again) or settings.more_groups <= settings.matched_groups:
         return found
@@ -124,9 +127,9 @@ def _members(population: Population, operators: pa.Table) -> tuple[list[str], li
     return names, [np.array(sorted(out[name]), dtype=np.int64) for name in names]
 
 
-def _hand_bits(names: Sequence[str], members: Sequence[Ints], operators: pa.Table) -> Floats:
-    """`hand_bits` of each operator of several accounts, NaN where linking did not test it, [G]."""
-    known = dict(zip(operators["operator_id"].to_pylist(), operators["hand_bits"].to_pylist(), strict=True))
+def _of_operator(column: str, names: Sequence[str], members: Sequence[Ints], operators: pa.Table) -> Floats:
+    """A column of each operator of several accounts, NaN where linking did not test it, [G]."""
+    known = dict(zip(operators["operator_id"].to_pylist(), operators[column].to_pylist(), strict=True))
     return np.array(
         [
             np.nan if len(rows) < 2 or known[name] is None else known[name]

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.judging.customers import UNLIKE
 from stillwatch.model import Dimension, Verdict
 from stillwatch.population import Floats
 
@@ -54,6 +53,8 @@ class Gates:
     """The most that any fact of scale says, bits, [G]: what is at stake may be volume alone."""
     unlike: Floats
     """p of its purpose among single customers, [G]."""
+    limit: Floats
+    """Largest such p with which it is tested, [G]."""
     slack: float = 0.0
     """Bits by which scale and transparency may miss their gates."""
 
@@ -62,7 +63,7 @@ class Gates:
         declare it."""
         known = np.isfinite(dimension_bits[TRANSPARENCY])
         disclosed = known & (dimension_bits[TRANSPARENCY] < CONTRADICTION_BITS - self.slack)
-        return np.asarray((self.stake >= LARGE_BITS - self.slack) & ~disclosed & (self.unlike <= UNLIKE))
+        return np.asarray((self.stake >= LARGE_BITS - self.slack) & ~disclosed & (self.unlike <= self.limit))
 
 
 def accusation_p(dimension_p: Floats, dimension_bits: Floats, gates: Gates) -> Floats:

@@ -11,8 +11,7 @@ each factor 1 + stake (exp(theta S - cost) - 1) has mean at most one given the p
 whole group, and so is its mean over `STAKES` (betting; Waudby-Smith and Ramdas 2024): who shares nothing costs no more
 than that mean, so a ring with an address an account still has its cards. A union bound of log C(N, n) + log N makes it
 valid for any way of searching for groups. (The sum of w_a (k_a - 1)+ with a closed-form bound was tried first: blind
-to a ring that holds a
-large part of its tokens, whose weights are then small.)
+to a ring that holds a large part of its tokens, whose weights are then small.)
 """
 
 from __future__ import annotations
@@ -51,6 +50,8 @@ class Group:
     """Of each member, [members]."""
     hand_log_p: float = float("nan")
     """Log p that no one hand holds them, from what is left when the strongest family of views is set aside."""
+    means_log_p: float = float("nan")
+    """Log p that people with one place and no more hold them (`means`)."""
 
 
 def means(null: Null, members: Ints) -> Floats:

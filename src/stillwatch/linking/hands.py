@@ -19,6 +19,7 @@ from stillwatch.linking import groups
 from stillwatch.linking.communities import components
 from stillwatch.linking.fdr import q_values
 from stillwatch.linking.matrix import Floats, Ints
+from stillwatch.linking.means import means_log_p
 from stillwatch.linking.null import Null
 from stillwatch.linking.pairs import Pairs
 from stillwatch.linking.sources import LEAST, Source
@@ -97,7 +98,8 @@ def priced(shared: Shared, found: Sequence[groups.Group], tested: int, fdr: floa
     for group in found:
         log_p = np.minimum(_tests(shared, group.members) + np.log(max(tested, 1)), 0.0)
         if log_p[0] <= np.log(fdr) and log_p[1] <= np.log(CORROBORATION):
-            out.append(groups.Group(group.members, group.member_log_p, group.proven, float(log_p[1])))
+            means = min(means_log_p(shared.null.shared, group.members) + np.log(max(tested, 1)), 0.0)
+            out.append(groups.Group(group.members, group.member_log_p, group.proven, float(log_p[1]), float(means)))
     return out
 
 

@@ -215,14 +215,14 @@ def assemble(nodes: int, strong: Pairs, found: list[groups.Group], seed: int) ->
     """Each node to the group that supports it most, the rest to components of links, the rest alone."""
     operator = np.arange(nodes, dtype=np.int64)
     evidence, proven = np.zeros(nodes), np.ones(nodes, dtype=bool)
-    hand = np.full(nodes, np.nan)
+    hand, means = np.full(nodes, np.nan), np.full(nodes, np.nan)
     taken = np.zeros(nodes, dtype=bool)
     for group in found:
         mine = group.members[~taken[group.members]]
         better = ~taken[group.members]
         operator[mine] = nodes + int(group.members[0])
         evidence[mine], proven[mine] = group.member_log_p[better], group.proven[better]
-        hand[mine] = group.hand_log_p
+        hand[mine], means[mine] = group.hand_log_p, group.means_log_p
         taken[mine] = True
     left = strong.where(~taken[strong.a] & ~taken[strong.b])
     part = components(nodes, left.a, left.b)
@@ -236,7 +236,7 @@ def assemble(nodes: int, strong: Pairs, found: list[groups.Group], seed: int) ->
         np.minimum.at(evidence, end[together], left.log_p[together])
     rest = ~taken
     operator[rest] = label[rest] + 2 * nodes
-    return operators.Membership(operator, evidence, proven, hand)
+    return operators.Membership(operator, evidence, proven, hand, means)
 
 
 def calibrate(

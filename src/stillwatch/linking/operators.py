@@ -24,6 +24,8 @@ class Membership:
     proven: np.ndarray
     hand_log_p: Floats
     """Of each node's operator; NaN where it was not tested."""
+    means_log_p: Floats
+    """The same."""
 
 
 def table(nodes: Nodes, of: Membership) -> pa.Table:
@@ -39,6 +41,7 @@ def table(nodes: Nodes, of: Membership) -> pa.Table:
             pa.array(np.maximum(-of.log_p[nodes.node_of] / LN2, 0.0)),
             pa.array(of.proven[nodes.node_of]),
             pa.array(-of.hand_log_p[nodes.node_of] / LN2, from_pandas=True),
+            pa.array(-of.means_log_p[nodes.node_of] / LN2, from_pandas=True),
         ],
         schema=OPERATORS,
     )
