@@ -115,8 +115,11 @@ TRAITS = _schema(("account_id", _s), ("view", _s), ("token", _s), ("n", _i))
 
 PROFILE = 128
 """Random Fourier features of a kernel mean embedding."""
-PROFILES = _schema(("account_id", _s), ("events", _i), ("embedding", pa.list_(pa.float32(), PROFILE)))
-"""Kernel mean embedding of an account's content vectors, as a sum: divide by `events`. Merges by adding."""
+PROFILES = _schema(
+    ("account_id", _s), ("events", _i), ("embedding", pa.list_(pa.float32(), PROFILE)), ("manner", pa.list_(_f)),
+)  # fmt: skip
+"""Kernel mean embedding of an account's content vectors, as a sum: divide by `events`, those that have a vector.
+`manner`: count, sum and sum of squares of each of `linking.manner.MEASURES`. Rows of one account merge by adding."""
 
 LINKS = _schema(
     ("account_a", _s), ("account_b", _s), ("kind", _s), ("bits", _f), ("q", _f), ("views", _s),

@@ -43,6 +43,8 @@ class LinkingSettings(_Section):
     """Global random orders of the accounts from which neighbours in popular tokens are drawn."""
     weak_log_p: float = -4.0
     """Natural log of p below which a pair enters the group scan."""
+    without: tuple[str, ...] = ()
+    """Views that are left out, by name."""
 
 
 class JudgingSettings(_Section):
@@ -54,6 +56,8 @@ class JudgingSettings(_Section):
     """Matched groups of ordinary accounts drawn for each operator."""
     more_groups: int = Field(default=999, ge=19, le=99_999)
     """Drawn anew for the operators whose accusation is in question after that."""
+    without: tuple[str, ...] = ()
+    """Signals that are left out, by name."""
 
 
 class Settings(_Section):

@@ -17,7 +17,11 @@ from stillwatch.model import PROFILE, PROFILES
 def profiles(means: np.ndarray, events: np.ndarray) -> pa.Table:
     """model.PROFILES of accounts a000, a001 ... with these mean embeddings."""
     sums = pa.FixedSizeListArray.from_arrays(pa.array((means * events[:, None]).astype(np.float32).ravel()), PROFILE)
-    return pa.table([pa.array([f"a{k:03d}" for k in range(len(means))]), pa.array(events), sums], schema=PROFILES)
+    ids, manner = (
+        pa.array([f"a{k:03d}" for k in range(len(means))]),
+        pa.nulls(len(means), PROFILES.field("manner").type),
+    )
+    return pa.table([ids, pa.array(events), sums, manner], schema=PROFILES)
 
 
 def population(rings: list[int], honest: int, seed: int, cover: float = 0.5) -> tuple[np.ndarray, list[int]]:

@@ -145,6 +145,23 @@ def test_a_member_needs_two_kinds_of_evidence(node: str, words: bool, like: floa
     assert (asked in reviewed.members) == stays, node
 
 
+def test_people_taken_in_together_do_not_speak_for_each_other() -> None:
+    """Twelve with words of their own; eight are unlike the ring in what they ask, and leave first."""
+    of = shared({"payment": exits(RING, 5, 60, 3)})
+    eight, four = range(300, 308), range(308, 312)
+    texts = {k: {(k + j) % 100 for j in range(20)} for k in RING} | {k: set(range(150, 170)) for k in (*eight, *four)}
+    everybody = np.array([*RING, *eight, *four])
+    group = groups.Group(everybody, np.full(len(everybody), -20.0), np.ones(len(everybody), dtype=bool))
+    where = points({**dict.fromkeys(RING, 1.0), **dict.fromkeys(four, 0.6)})
+    nobody = np.zeros(NODES, dtype=bool)
+    once = members._once(of.null, words_of(texts), where, group, nobody, 0.01)
+    assert once is not None
+    assert set(once.members.tolist()) == {*RING, *four}
+    reviewed = members.review(of.null, words_of(texts), where, group, nobody, 0.01)
+    assert reviewed is not None
+    assert set(reviewed.members.tolist()) == set(RING)
+
+
 def test_prices_drop_groups_that_no_longer_hold() -> None:
     of = shared({"address": exits(RING, 6, 40, 1)})
     ring = groups.Group(np.arange(40), np.zeros(40), np.ones(40, dtype=bool))

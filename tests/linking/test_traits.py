@@ -118,7 +118,8 @@ def test_accounts_of_one_source_share_cells() -> None:
     events = rng.integers(5, 60, 400)
     ids = pa.array([f"a{k:04d}" for k in range(400)])
     flat = pa.array((means * events[:, None]).astype(np.float32).ravel())
-    profiles = pa.table([ids, pa.array(events), pa.FixedSizeListArray.from_arrays(flat, 128)], schema=PROFILES)
+    manner = pa.nulls(len(ids), PROFILES.field("manner").type)
+    profiles = pa.table([ids, pa.array(events), pa.FixedSizeListArray.from_arrays(flat, 128), manner], schema=PROFILES)
     cells = content.cells(profiles, collapse(ids, None), 0)["profile"]
     assert set(np.diff(cells.indptr)[events >= 20]) == {3}
     assert set(np.diff(cells.indptr)[events < 20]) == {0}

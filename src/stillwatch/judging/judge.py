@@ -24,7 +24,7 @@ from stillwatch.model import VERDICTS, Dimension, Verdict
 from stillwatch.population import Floats, Groups, Ints, Population
 from stillwatch.progress import SILENT, Progress
 from stillwatch.settings import JudgingSettings
-from stillwatch.signals import Signal, all_signals
+from stillwatch.signals import Signal, chosen_signals
 
 IN_QUESTION = 0.2
 """p of an accusation up to which an operator is looked at more closely."""
@@ -52,7 +52,7 @@ def judge(
     progress: Progress = SILENT,
 ) -> Judgement:
     """Evidence and a verdict on every operator of `operators` (model.OPERATORS); `victims` as model.VICTIMS."""
-    signals = all_signals()
+    signals = chosen_signals(settings.without)
     names, members = _members(population, operators)
     sizes = np.array([len(rows) for rows in members])
     many = np.flatnonzero(sizes >= 2)
@@ -99,7 +99,7 @@ def closely(
     `alone`: p of each one's purpose among single customers, and the largest with which it is tested, [G] each.
     The second comparison replaces the first and draws its own groups, so its p-values owe nothing to the choice.
     """
-    signals = all_signals()
+    signals = chosen_signals(settings.without)
     found = families.several(
         population, members, signals, strata, matched_groups=settings.matched_groups, seed=seed, progress=progress
     )

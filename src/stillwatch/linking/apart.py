@@ -61,7 +61,7 @@ def apart(
     out = []
     for place in range(len(lists)):
         mine = of == place
-        out.append(groups.Group(group.members[mine], group.member_log_p[mine], group.proven[mine], group.hand_log_p))
+        out.append(group.only(mine))
     return sorted(out, key=lambda g: (-len(g.members), int(g.members[0])))
 
 

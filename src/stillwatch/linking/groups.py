@@ -16,7 +16,7 @@ to a ring that holds a large part of its tokens, whose weights are then small.)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numba as nb
 import numpy as np
@@ -52,6 +52,12 @@ class Group:
     """Log p that no one hand holds them, from what is left when the strongest family of views is set aside."""
     means_log_p: float = float("nan")
     """Log p that people with one place and no more hold them (`means`)."""
+    price: float = 0.0
+    """Nats that its evidence of one hand must pay (`sources.Source`)."""
+
+    def only(self, some: np.ndarray) -> Group:
+        """Those of its members that are flagged, [members]."""
+        return replace(self, members=self.members[some], member_log_p=self.member_log_p[some], proven=self.proven[some])
 
 
 def means(null: Null, members: Ints) -> Floats:

@@ -10,7 +10,7 @@ application pass neither test, however many they are: their households do not ma
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 
 import numpy as np
@@ -62,7 +62,7 @@ def in_one_hand(shared: Shared, found: Sequence[Source], fdr: float) -> list[gro
     shares, and as far as what it has beyond them passes as well or shares it too; else two campaigns with one kind of
     question, or strangers around a campaign, would be one.
     """
-    tested = np.array([_tests(shared, source.members) for source in found]).reshape(-1, 2)
+    tested = np.array([_paid(_tests(shared, source.members), source.price) for source in found]).reshape(-1, 2)
     size = float(len(found))
     good = (q_values(tested[:, 0], size) <= fdr) & (q_values(tested[:, 1], size) <= CORROBORATION)
     passed = sorted(np.flatnonzero(good).tolist(), key=lambda k: (len(found[k].members), found[k].members.tolist()))
@@ -96,10 +96,11 @@ def priced(shared: Shared, found: Sequence[groups.Group], tested: int, fdr: floa
     """
     out = []
     for group in found:
-        log_p = np.minimum(_tests(shared, group.members) + np.log(max(tested, 1)), 0.0)
+        price = group.price + np.log(max(tested, 1))
+        log_p = _paid(_tests(shared, group.members), price)
         if log_p[0] <= np.log(fdr) and log_p[1] <= np.log(CORROBORATION):
-            means = min(means_log_p(shared.null.shared, group.members) + np.log(max(tested, 1)), 0.0)
-            out.append(groups.Group(group.members, group.member_log_p, group.proven, float(log_p[1]), float(means)))
+            means = min(means_log_p(shared.null.shared, group.members) + price, 0.0)
+            out.append(replace(group, hand_log_p=float(log_p[1]), means_log_p=float(means)))
     return out
 
 
@@ -119,8 +120,7 @@ def _one_hand(control: Null, core: Ints, part: Ints, level: float) -> bool:
 
 
 def _only(group: groups.Group, nodes: Ints) -> groups.Group:
-    keep = np.isin(group.members, nodes)
-    return groups.Group(group.members[keep], group.member_log_p[keep], group.proven[keep])
+    return group.only(np.isin(group.members, nodes))
 
 
 def _joined(control: Null, parts: list[groups.Group], level: float) -> list[groups.Group]:
@@ -137,13 +137,23 @@ def _joined(control: Null, parts: list[groups.Group], level: float) -> list[grou
 
 
 def _together(a: groups.Group, b: groups.Group) -> groups.Group:
-    """Members of both, each with the better of its log p."""
+    """Members of both, each with the better of its log p.
+
+    At the price of the cheaper one if that holds most of them (it was found without the search), else of the dearer.
+    """
     members = np.union1d(a.members, b.members)
     log_p = np.zeros(len(members))
     for group in (a, b):
         place = np.searchsorted(members, group.members)
         log_p[place] = np.minimum(log_p[place], group.member_log_p)
-    return groups.Group(members, log_p, np.ones(len(members), dtype=bool))
+    cheap, dear = sorted((a, b), key=lambda group: group.price)
+    price = cheap.price if 2 * len(cheap.members) >= len(members) else dear.price
+    return groups.Group(members, log_p, np.ones(len(members), dtype=bool), price=price)
+
+
+def _paid(log_p: Floats, price: float) -> Floats:
+    """Both statements after the price of the search."""
+    return np.minimum(log_p + price, 0.0)
 
 
 def _tests(shared: Shared, members: Ints) -> Floats:
@@ -214,4 +224,4 @@ def _mostly_inside(small: Ints, large: Ints) -> bool:
 
 
 def _group(source: Source) -> groups.Group:
-    return groups.Group(source.members, source.log_p, np.ones(len(source.members), dtype=bool))
+    return groups.Group(source.members, source.log_p, np.ones(len(source.members), dtype=bool), price=source.price)

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stillwatch.linking import apart, candidates, content, embeddings, groups, hands, members, operators, sources
+from stillwatch.errors import UsageError
+from stillwatch.linking import apart, candidates, content, embeddings, groups, hands, members, operators, seeds, sources
 from stillwatch.linking.collapse import Nodes, collapse, declared
 from stillwatch.linking.communities import components, leiden, strongest
 from stillwatch.linking.fdr import q_values
@@ -76,9 +77,8 @@ def link(
     with clock.of("read"):
         table = pq.read_table(traits) if isinstance(traits, Path) else traits
         nodes = collapse(everyone(table, profiles, accounts), accounts)
-        skip = frozenset(v.name for v in VIEWS.values() if v.kind == "context" and v.name not in ("country", "carrier"))
-        held = read(table, nodes.ids, nodes.node_of, len(nodes), skip)
-        if profiles is not None:
+        held = read(table, nodes.ids, nodes.node_of, len(nodes), _left_out(settings))
+        if profiles is not None and "profile" not in settings.without:
             held.matrices.update(content.cells(profiles, nodes, seed))
     with clock.of("null"):
         around = strata(held, _declared(accounts, nodes))
@@ -95,6 +95,8 @@ def link(
         known = declared(nodes, accounts)
         where = embeddings.points(profiles, nodes, ~known)
         texts_found = sources.sources(held, where, known, rank, seed, settings.fdr)
+        if where is not None:
+            texts_found += seeds.by_control(control, pairs, where, of, clump, rank, settings.fdr, seed)
         shared = hands.Shared(control, strong, rank)
         parts = hands.in_one_hand(shared, texts_found, settings.fdr)
         words = sources.tokens(held)
@@ -119,6 +121,15 @@ def link(
         ]
     )
     return LinkResult(links, operators.table(nodes, belongs), false_links, count, clock.seconds)
+
+
+def _left_out(settings: LinkingSettings) -> frozenset[str]:
+    """Views that are not read: context that the null has no use for, and those the settings name."""
+    unknown = sorted(set(settings.without) - VIEWS.keys())
+    if unknown:
+        raise UsageError(f"settings: linking.without: no view is called {unknown[0]!r}")
+    context = {v.name for v in VIEWS.values() if v.kind == "context" and v.name not in ("country", "carrier")}
+    return frozenset(context.union(settings.without))
 
 
 def content_pairs(

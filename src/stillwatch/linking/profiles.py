@@ -1,4 +1,4 @@
-"""Sketches -> profiles: each account's content as a kernel mean embedding."""
+"""Sketches -> profiles: what each account asks, as a kernel mean embedding, and how it uses the service."""
 
 from __future__ import annotations
 
@@ -8,20 +8,24 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillwatch.ingest.text.profile import accumulate
+from stillwatch.linking import manner
 from stillwatch.model import PROFILE, PROFILES, VECTOR
 
 ROWS = 65_536
 
 
 def from_sketches(sketches: pq.ParquetFile, accounts: pa.Array) -> pa.Table:
-    """One row an account, in the order of `accounts`: the sum of its events' random features, and their number."""
+    """One row an account, in the order of `accounts`: sums over its events, see model.PROFILES."""
     sums, counts = np.zeros((len(accounts), PROFILE)), np.zeros(len(accounts), np.int64)
-    for rows_in in sketches.iter_batches(ROWS, columns=["account_id", "vector"]):
-        batch = rows_in.filter(pc.is_valid(rows_in["vector"]))
+    ways = np.zeros((len(accounts), manner.MANNER))
+    for batch in sketches.iter_batches(ROWS, columns=["account_id", "vector", *manner.COLUMNS]):
         rows = pc.index_in(batch["account_id"], value_set=accounts).to_numpy().astype(np.int64)
-        vectors = batch["vector"].flatten().to_numpy().reshape(len(rows), VECTOR)
-        some, n = accumulate(rows, vectors, len(accounts))
-        sums += some
+        ways += manner.sums(batch, rows, len(accounts))
+        some = batch["vector"].is_valid().to_numpy(zero_copy_only=False)
+        vectors = batch["vector"].drop_null().flatten().to_numpy().reshape(int(some.sum()), VECTOR)
+        more, n = accumulate(rows[some], vectors, len(accounts))
+        sums += more
         counts += n
     embedding = pa.FixedSizeListArray.from_arrays(pa.array(sums.astype(np.float32).ravel()), PROFILE)
-    return pa.table([accounts, pa.array(counts), embedding], names=PROFILES.names).cast(PROFILES)
+    how = pa.FixedSizeListArray.from_arrays(pa.array(ways.ravel()), manner.MANNER).cast(pa.list_(pa.float64()))
+    return pa.table([accounts, pa.array(counts), embedding, how], names=PROFILES.names).cast(PROFILES)

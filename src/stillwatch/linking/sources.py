@@ -46,6 +46,8 @@ class Source:
     members: Ints
     log_p: Floats
     """Natural log, of each member, [members]."""
+    price: float = 0.0
+    """Nats that control evidence for it must pay, because it was searched by such evidence."""
 
 
 def tokens(traits: Traits) -> tuple[sp.csr_matrix, Floats]:
@@ -81,7 +83,7 @@ def by_embedding(where: embeddings.Points, seed: int, fdr: float) -> Iterator[So
     """Sources among the mutual nearest neighbours of embeddings."""
     a, b, weight = _mutual(*embeddings.nearest(where.unit, NEIGHBOURS))
     for gamma in RESOLUTIONS:
-        for start in _communities(leiden(len(where.unit), a, b, weight, gamma, seed)):
+        for start in communities(leiden(len(where.unit), a, b, weight, gamma, seed)):
             refined = embeddings.refine(where.unit, start, fdr, LEAST)
             if refined is not None:
                 yield Source(where.nodes[refined[0]], refined[1])
@@ -95,13 +97,13 @@ def by_words(traits: Traits, declared: np.ndarray, rank: Ints, seed: int, fdr: f
     if not rows.shape[1]:
         return []
     a, b, weight = _mutual(*_nearest(rows, rank))
-    lists = [m for gamma in RESOLUTIONS for m in _communities(leiden(traits.nodes, a, b, weight, gamma, seed))]
+    lists = [m for gamma in RESOLUTIONS for m in communities(leiden(traits.nodes, a, b, weight, gamma, seed))]
     # one template in a thousand hands is a ring of neighbours, not a community: its users are a candidate as they are
-    lists += _communities(application(traits))
+    lists += communities(application(traits))
     return [source for start in lists if (source := refine(rows, total, start, fdr)) is not None]
 
 
-def _communities(code: Ints) -> list[Ints]:
+def communities(code: Ints) -> list[Ints]:
     """Nodes of each community of at least `LEAST`; code -1 is none."""
     order = np.argsort(code, kind="stable")
     order = order[code[order] >= 0]

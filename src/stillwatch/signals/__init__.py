@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Collection
 from functools import cache
 
+from stillwatch.errors import UsageError
 from stillwatch.signals.base import Field, Signal
 
-__all__ = ["Field", "Signal", "all_signals"]
+__all__ = ["Field", "Signal", "all_signals", "chosen_signals"]
 
 _NOT_SIGNALS = {"base", "summarise"}
 
@@ -22,3 +24,11 @@ def all_signals() -> tuple[Signal, ...]:
         if module.name not in _NOT_SIGNALS and not module.name.startswith("_")
     ]
     return tuple(sorted(found, key=lambda signal: (signal.dimension, signal.name)))
+
+
+def chosen_signals(without: Collection[str]) -> tuple[Signal, ...]:
+    """Every signal but those named; UsageError if one of them does not exist."""
+    unknown = sorted(set(without) - {signal.name for signal in all_signals()})
+    if unknown:
+        raise UsageError(f"settings: judging.without: no signal is called {unknown[0]!r}")
+    return tuple(signal for signal in all_signals() if signal.name not in without)
