@@ -7,9 +7,9 @@ import math
 
 import numpy as np
 
-from stillwatch.linking.groups import CAP, MEMBER_THETAS, TWICE
 from stillwatch.linking.matrix import Incidence
 from stillwatch.linking.null import THETAS
+from stillwatch.linking.scores import CAP, MEMBER_THETAS, TWICE
 from stillwatch.linking.strata import Excess
 
 

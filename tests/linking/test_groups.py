@@ -5,7 +5,7 @@ import pytest
 
 from stillwatch.linking import groups
 from stillwatch.linking.shuffle import shuffled
-from tests.linking import naive
+from tests.linking import arrays, naive
 from tests.linking.small import shared_tokens, small_null
 
 
@@ -17,6 +17,26 @@ def test_members_agree_with_the_definition(seed: int, strata: bool) -> None:
     fast = groups.member_log_p(null, members)
     slow = [naive.member_log_p(null.shared, null.more, members.tolist(), i) for i in range(14)]
     np.testing.assert_allclose(fast, slow, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("strata", [False, True])
+@pytest.mark.parametrize("seed", [2, 3])
+def test_loops_over_the_tokens_of_a_group_agree_with_whole_arrays(seed: int, strata: bool) -> None:
+    null = small_null(60, seed, strata=strata)
+    rng = np.random.default_rng(seed)
+    everybody = np.arange(60)
+    for size in (1, 2, 7, 40):
+        members = np.sort(rng.choice(60, size, replace=False)).astype(np.int64)
+        slow = arrays.against(null, members, everybody)
+        for fast, expected in zip(groups.against(null, members, everybody), slow, strict=True):
+            np.testing.assert_allclose(fast, expected, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(groups.member_log_p(null, members), slow[0], rtol=1e-9, atol=1e-9)
+        order = rng.permutation(60)
+        ranked = members[np.argsort(order[members])]
+        blocks = [(seen, 2 * seen) for seen in (1, 2, 4, 8, 16, 32) if seen < size]
+        slow_e = [arrays.against(null, ranked[:seen], ranked[seen:end])[1] for seen, end in blocks]
+        whole = groups.together(np.concatenate([np.zeros((0, slow[1].shape[1])), *slow_e]))
+        np.testing.assert_allclose(groups.family_log_e(null, members, order), whole, rtol=1e-9, atol=1e-9)
 
 
 def test_the_evidence_for_random_groups_is_an_e_value() -> None:

@@ -52,6 +52,15 @@ class Shared:
     """Orders all nodes at random, [N]."""
     anybody: dict[int, Floats] = field(default_factory=dict)
     """What random groups share, by size; filled as it is asked for."""
+    orders: dict[int, Ints] = field(default_factory=dict)
+    """Orders of all nodes made from `rank`, by number; filled as they are asked for."""
+
+    def order(self, number: int) -> Ints:
+        """An order of all nodes, [N]; number 0 is `rank`."""
+        if number not in self.orders:
+            places = np.random.default_rng(number).permutation(len(self.rank))
+            self.orders[number] = places[self.rank] if number else self.rank
+        return self.orders[number]
 
 
 def in_one_hand(shared: Shared, found: Sequence[Source], fdr: float) -> list[groups.Group]:
@@ -206,12 +215,10 @@ def _without_households(shared: Shared, members: Ints) -> Ints:
 
 def _log_p(shared: Shared, members: Ints, orders: int = 0) -> Floats:
     """log p of all families, and of all but the strongest, [2], from e-values averaged over orders of the members."""
-    control, rank = shared.null, shared.rank
     orders = orders or (ORDERS if len(members) >= FEW else 4 * ORDERS)
     logs = np.empty((orders, 2))
     for k in range(orders):
-        order = rank if k == 0 else np.random.default_rng(k).permutation(len(rank))[rank]
-        log_e = groups.family_log_e(control, members, order)[1:]
+        log_e = groups.family_log_e(shared.null, members, shared.order(k))[1:]
         # families are independent under the null, so their e-values multiply; the strongest is set aside
         logs[k] = log_e.sum(), log_e.sum() - log_e.max()
     mean: Floats = np.logaddexp.reduce(logs, axis=0) - np.log(orders)

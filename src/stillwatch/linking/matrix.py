@@ -40,11 +40,16 @@ class Incidence:
         """N."""
         return int(self.rows.shape[0])
 
-    @property
+    @cached_property
     def family(self) -> Ints:
         """Family of each view as a number, [V]."""
         names = list(dict.fromkeys(view.family for view in self.views))
         return np.array([names.index(view.family) for view in self.views], dtype=np.int64)
+
+    @cached_property
+    def columns(self) -> sp.csc_matrix:
+        """`rows`, token by token, nodes in order."""
+        return self.rows.tocsc()
 
     def share(self) -> Floats:
         """Popularity of each token, [A]: d_a / E of its view."""

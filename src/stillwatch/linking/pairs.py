@@ -41,7 +41,7 @@ def scan_pairs(null: Null, extra: tuple[Ints, Ints], weak: float, first: Ints | 
     Candidates are those in small tokens, and `extra` (indptr, j); only pairs whose lesser node is in `first`, if given.
     """
     shared = null.shared
-    columns = shared.rows.tocsc()
+    columns = shared.columns
     found = _scan(
         np.arange(shared.nodes) if first is None else first,
         shared.rows.indptr.astype(np.int64),

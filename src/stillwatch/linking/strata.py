@@ -8,6 +8,7 @@ for one hand.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -116,6 +117,13 @@ class Excess:
     """Rows of `excess` of each node, [N, 2]; row 0 is empty."""
     excess: sp.csr_matrix
     """S x A."""
+
+    @cached_property
+    def by_token(self) -> sp.csc_matrix:
+        """`excess`, token by token, strata in order."""
+        out = self.excess.tocsc()
+        out.sort_indices()
+        return out
 
 
 def excess(shared: Incidence, of: Strata) -> Excess:

@@ -49,7 +49,7 @@ def hex_ids(*parts: Any, chars: int = 24) -> pa.Array:
     """Random-looking lower-case hexadecimal names, one a row: the only form of id in a world."""
     words = [draw("id", number, *parts) for number in range((chars + 15) // 16)]
     bits = np.stack(words, axis=1)
-    octets = bits.astype(">u8").view(np.uint8).reshape(len(bits), -1)
+    octets = bits.astype(">u8").view(np.uint8).reshape(len(bits), 8 * len(words))
     letters = np.empty((len(bits), octets.shape[1] * 2), np.uint8)
     letters[:, 0::2], letters[:, 1::2] = _HEX[octets >> 4], _HEX[octets & 15]
     data = np.ascontiguousarray(letters[:, :chars])
