@@ -68,7 +68,8 @@ def _once(
     inside[group.members] = True
     needed = 2 if where is not None else 1
     # so certain that nobody of the whole log would be taken in by chance
-    certain = np.minimum(by_embedding, fisher(by_embedding, by_control)) <= np.log(fdr / nodes)
+    both = np.where(by_embedding <= np.log(fdr), fisher(by_embedding, by_control), 0.0)
+    certain = np.minimum(by_embedding, both) <= np.log(fdr / nodes)
     stays = inside & ((kinds.sum(axis=0) >= needed) | certain | (kinds[1] & (near >= NEAR)))
     joins = ~inside & allowed & ((kinds[2] & (kinds[0] | kinds[1])) | (certain & (by_control <= np.log(fdr))))
     members = np.flatnonzero(stays | joins)
@@ -86,7 +87,7 @@ def fisher(log_a: Floats, log_b: Floats) -> Floats:
 
 
 def _embedded(where: embeddings.Points | None, group: groups.Group, nodes: int) -> tuple[Floats, Floats]:
-    """Log p of every node's embedding against the group's, and its cosine over a typical member's; 0 without one, [N]."""
+    """Log p of each node's embedding against the group's, and its cosine over a typical member's; 0 without one."""
     log_p, near = np.zeros(nodes), np.zeros(nodes)
     if where is not None:
         place = np.flatnonzero(np.isin(where.nodes, group.members))
