@@ -1,7 +1,7 @@
 """How right the verdicts are: calibration, evasions and named worlds. Each part writes its own JSON.
 
     python benchmarks/detection.py innocent [--seeds 50] [--scale 0.2]      many worlds without a campaign
-    python benchmarks/detection.py quiet [--seeds 50] [--scale 0.3]         the same, with conferences, outages, fashions
+    python benchmarks/detection.py quiet [--seeds 50] [--scale 0.3]         the same, with conferences and outages
     python benchmarks/detection.py shuffled --prompts DIR [--seeds 50]      real text; hands dealt anew (shuffled.py)
     python benchmarks/detection.py evasions [--seeds 2] [--levels A B+C]    each evasion alone, and all together
     python benchmarks/detection.py named WORLD [--scale S] [--seeds 1]      one named world, at any size

@@ -19,8 +19,8 @@ Row = dict[str, Any]
 HEAD = """# How right the verdicts are
 
 Written by `python benchmarks/evaluation_page.py` from `benchmarks/results/`; every number has its command (`make
-bench-detection` runs them all). Worlds are synthetic and labelled; intervals are 95 % Clopper-Pearson and take accounts as
-independent, which accounts of one operator are not.
+bench-detection` runs them all). Worlds are synthetic and labelled; intervals are 95 % Clopper-Pearson and take
+accounts as independent, which accounts of one operator are not.
 """
 
 BLIND = """
@@ -78,8 +78,8 @@ def calibration() -> list[str]:
             f"events; honest accounts accused at the default level of .01: {interval(accused, honest)}"
         )
     lines.append(
-        "\nWhere nobody is guilty every accusation is false, so the realised false-discovery rate over operators is the "
-        "share of worlds in which anybody is accused:\n"
+        "\nEvery accusation is false here, so the realised false-discovery rate over operators is the share of "
+        "worlds in which anybody is accused:\n"
     )
     rows = [
         [f"{level:g}", *(interval(sum(any(t[0] <= level for t in r["tested"]) for r in p["runs"]), len(p["runs"]))
@@ -115,9 +115,7 @@ def hard_negatives() -> list[str]:
         for label in sorted(without | beside)
     ]
     lines += table(["kind of customer", "in worlds without a campaign", "beside evading campaigns"], rows)
-    lines.append(
-        "\nA victim of a stolen key carries the harvest in its account; it is the owner that must not be accused.\n"
-    )
+    lines.append("\nA victim of a stolen key carries the harvest in its account; its owner must not be accused.\n")
     return lines
 
 
@@ -130,9 +128,9 @@ def evasions() -> list[str]:
     seeds = sorted({r["seed"] for r in runs})
     lines = [
         "\n## Evasions\n",
-        f"The world `evaded` at scale {part['scale']:g} (two rings, {runs[0]['honest_accounts']:,} honest accounts), seeds "
-        f"{', '.join(map(str, seeds))}; `stillwatch world evaded --evasion LEVEL` makes it, `docs` of each level: "
-        "`src/stillwatch/worlds/evasions.py`. Level .01 everywhere.\n",
+        f"The world `evaded` at scale {part['scale']:g} (two rings, {runs[0]['honest_accounts']:,} honest accounts), "
+        f"seeds {', '.join(map(str, seeds))}; `stillwatch world evaded --evasion LEVEL` makes it, what each level is "
+        "stands in `src/stillwatch/worlds/evasions.py`. Judged at .01 everywhere.\n",
     ]
     rows = []
     for key in dict.fromkeys(r["key"] for r in runs):
@@ -160,7 +158,7 @@ def named() -> list[str]:
         for run in part["runs"]:
             per = "; ".join(f"{name} {c[1]:,} of {c[0]:,}" for name, c in run["by_campaign"].items())
             rows.append(
-                [f"`{run['key']}` {part['scale']:g}{' over real prompts' if part['prompts'] else ''}, seed {run['seed']}",
+                [f"`{run['key']}` {part['scale']:g}{', real prompts' if part['prompts'] else ''}, seed {run['seed']}",
                  f"{run['events']:,}", interval(run["campaign_accused"], run["campaign_accounts"]), per,
                  interval(run["honest_accused"], run["honest_accounts"]),
                  "-" if run["ari"] is None else f"{run['ari']:.3f}", f"{run['seconds']:.0f} s"]
@@ -178,8 +176,8 @@ def early() -> list[str]:
         return []
     lines = [
         "\n## How early\n",
-        f"`seed` at scale {part['scale']:g}, background {part['background']:g}, looked at on the evening of each of its "
-        f"first {part['days']} days ({part['events']:,} events by then), under the level that a daily replay spends "
+        f"`seed` at scale {part['scale']:g}, background {part['background']:g}, looked at on the evening of each of "
+        f"its first {part['days']} days ({part['events']:,} events by then), under the level that a daily replay spends "
         "(`python benchmarks/early.py`):\n",
     ]
     rows = [
@@ -187,9 +185,8 @@ def early() -> list[str]:
          "-" if row["share"] is None else f"{row['share']:.2%}", row["accused"]]
         for row in part["campaigns"]
     ]  # fmt: skip
-    lines += table(
-        ["campaign", "accounts", "exchanges in all", "first accused on day", "gone by then", "accounts accused"], rows
-    )
+    head = ["campaign", "accounts", "exchanges in all", "first accused on day", "gone by then", "accounts accused"]
+    lines += table(head, rows)
     return lines
 
 
@@ -207,7 +204,8 @@ def ablation() -> list[str]:
         f"{whole['nobody']} honest ones where nobody is guilty. Differences to that:\n",
     ]
     rows = [
-        [row["kind"], row["without"], f"{row['accused'] - whole['accused']:+d}", f"{row['honest'] - whole['honest']:+d}",
+        [row["kind"], row["without"],
+         *(f"{row[name] - whole[name]:+d}" for name in ("accused", "honest")),
          f"{row['nobody'] - whole['nobody']:+d}", f"{row['ari'] - whole['ari']:+.3f}"]
         for row in part["rows"]
     ]  # fmt: skip

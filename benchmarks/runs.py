@@ -1,4 +1,4 @@
-"""What the parts of the detection benchmark share: make a world, scan it, hold it against its truth, keep the figures."""
+"""What the parts of the detection benchmark share: make a world, scan it, hold it against its truth, keep figures."""
 
 from __future__ import annotations
 

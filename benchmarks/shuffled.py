@@ -1,4 +1,4 @@
-"""A log in which who asks what and who comes from where have nothing to do with each other: its right verdict is nobody.
+"""A log in which who asks what and who comes from where have nothing to do with each other: nobody is guilty in it.
 
 Both margins stay real. What each account asks, when, and what it gets stay with it; what could show one hand (cards,
 sign-ups, mail, phones, addresses, clients) is another account's, drawn at random among accounts of like volume. Sources

@@ -4,7 +4,8 @@ Rare words take in people who use the same library of templates; embeddings take
 traits take in people at whose home a proxy stands. Measured on a campaign with half cover traffic: eleven honest
 accounts beside 128 members, every one of them by a single kind. So a member needs two kinds, or an embedding that is
 nearly as far out as the members' typically is, or one (alone or with what is shared) that chance would not yield for
-anybody of the whole log; and what was missed joins with two kinds of which one is control.
+anybody of the whole log; and what was missed joins with two kinds of which one is control, or with words and an
+embedding that are both so certain.
 
 That is repeated until nobody comes or goes: people taken in together speak for each other in the first round (measured
 where the ring's accounts also carried real people's requests: of 44 honest accounts six were left after one round, and
@@ -69,9 +70,12 @@ def _once(
     needed = 2 if where is not None else 1
     # so certain that nobody of the whole log would be taken in by chance
     both = np.where(by_embedding <= np.log(fdr), fisher(by_embedding, by_control), 0.0)
-    certain = np.minimum(by_embedding, both) <= np.log(fdr / nodes)
+    chance = np.log(fdr / nodes)
+    certain = np.minimum(by_embedding, both) <= chance
     stays = inside & ((kinds.sum(axis=0) >= needed) | certain | (kinds[1] & (near >= NEAR)))
-    joins = ~inside & allowed & ((kinds[2] & (kinds[0] | kinds[1])) | (certain & (by_control <= np.log(fdr))))
+    asks = np.maximum(by_words, by_embedding) <= chance
+    shares = (kinds[2] & (kinds[0] | kinds[1])) | (certain & (by_control <= np.log(fdr)))
+    joins = ~inside & allowed & (shares | asks)
     members = np.flatnonzero(stays | joins)
     if len(members) < LEAST:
         return None

@@ -1,0 +1,189 @@
+"""What each signal, view and stage brings: linking and judging repeated without it, on worlds with and without rings.
+
+    python benchmarks/ablation.py [--scale 1] [--seed 0] [--nobody 4] [--kinds signal view stage]
+
+Worlds are scanned once; without a part only what follows from it is done anew. A signal or view is left out by the
+settings a user has (`judging.without`, `linking.without`); a stage by a stand-in that does nothing, given in `STAGES`.
+Writes benchmarks/results/detection/ablation.json as it goes; the page is made by benchmarks/evaluation_page.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+
+from runs import RESULTS, make, stillwatch, told
+from stillwatch import pipeline
+from stillwatch.engine.runfolder import RunFolder
+from stillwatch.evaluate import evaluate
+from stillwatch.ingest.accounts import load_context
+from stillwatch.ingest.pseudonyms import Pseudonyms
+from stillwatch.judging import customers, matched
+from stillwatch.judging import hands as hand_evidence
+from stillwatch.linking import apart, embeddings, hands, manner, members, seeds, sources
+from stillwatch.linking.views import VIEWS
+from stillwatch.progress import SILENT
+from stillwatch.settings import JudgingSettings, LinkingSettings, Settings
+from stillwatch.signals import all_signals
+
+WORK = Path("out/bench-ablation")
+RINGS = ("none", "cover", "one_address", "identities+residential", "no_skeleton+paraphrase", "plain_data", "rotation")
+"""Evasions of the worlds with rings."""
+Replaced = tuple[object, str, Callable[..., Any]]
+
+
+def _one_pool(_: Any) -> Any:
+    """Matched groups from anybody."""
+    return staticmethod(lambda population, eligible: matched.Strata(np.zeros((1, len(population)), np.int64), eligible))
+
+
+STAGES: dict[str, tuple[Replaced, ...]] = {
+    "sources by embedding": ((embeddings, "points", lambda *_: None),),
+    "manner beside content": ((manner, "scores", lambda sums: np.zeros((len(sums), 0))),),
+    "sources by words": ((sources, "by_words", lambda *_: []),),
+    "seeds by control": ((seeds, "by_control", lambda *_: []),),
+    "proof of one hand": (
+        (hands, "in_one_hand", lambda shared, found, fdr: [hands._group(s) for s in found]),
+        (hands, "priced", lambda shared, found, tested, fdr: found),
+    ),
+    "what random groups share, taken off": ((hands, "_of_anybody", lambda *_: np.zeros(2)),),
+    "review of members": ((members, "review", lambda control, words, where, group, *_: group),),
+    "two hands told apart": ((apart, "apart", lambda control, weak, where, group, seed: [group]),),
+    "one hand as evidence": ((hand_evidence, "weigh", lambda finding, hand: finding),),
+    "unlike single customers": (
+        (customers, "as_one_customer", lambda population, operators, *_: np.zeros(len(operators))),
+    ),
+    "matched groups (one pool instead)": ((matched.Strata, "of", _one_pool(None)),),
+}
+
+
+@contextmanager
+def without(stage: str) -> Iterator[None]:
+    """The stage does nothing meanwhile."""
+    patches = [patch.object(owner, name, stand_in) for owner, name, stand_in in STAGES[stage]]
+    try:
+        for one in patches:
+            one.start()
+        yield
+    finally:
+        for one in reversed(patches):
+            one.stop()
+
+
+class World:
+    """A world that was scanned once."""
+
+    def __init__(self, folder: Path, words: list[object]) -> None:
+        make(folder, words)
+        self.made, self.run = folder / "world", RunFolder(folder / "run")
+        if not self.run.path("verdicts").exists():
+            stillwatch(
+                "scan", self.made / "events", "--out", self.run.root, "--accounts", self.made / "accounts.parquet",
+                "--authorisations", self.made / "authorisations.toml", "--context", self.made, "--pseudonyms", "none",
+            )  # fmt: skip
+        self.context = load_context(
+            accounts=self.made / "accounts.parquet", authorisations=self.made / "authorisations.toml",
+            context=self.made, pseudonyms=Pseudonyms.none(),
+        )  # fmt: skip
+
+    def again(self, settings: Settings, linking: bool) -> dict[str, Any]:
+        """Judging, and linking if it is concerned, under other settings; figures against the truth."""
+        request = pipeline.ScanRequest([], self.run.root, context=self.context, settings=settings)
+        if linking:
+            pipeline._link(self.run, request)
+        pipeline._judge(self.run, request, SILENT)
+        found = evaluate(self.run.root, self.made, account_pseudonym=lambda ids: ids)
+        return {
+            "campaign": found.campaign_accounts, "accused": found.campaign_accused,
+            "honest": found.honest_accused, "ari": found.ari,
+        }  # fmt: skip
+
+
+def total(rings: list[World], nobody: list[World], settings: Settings, linking: bool) -> dict[str, Any]:
+    """Sums over the worlds, and the mean adjusted Rand index."""
+    some = [world.again(settings, linking) for world in rings]
+    none = [world.again(settings, linking) for world in nobody]
+    return {
+        **{name: sum(row[name] for row in some) for name in ("campaign", "accused", "honest")},
+        "nobody": sum(row["honest"] for row in none),
+        "ari": float(np.mean([row["ari"] for row in some])),
+        "by_world": [row["accused"] for row in some],
+    }
+
+
+def parts(kinds: list[str]) -> Iterator[tuple[str, str, Settings, bool]]:
+    """Kind, name, settings, and whether linking is concerned."""
+    if "stage" in kinds:
+        judged = {"one hand as evidence", "unlike single customers", "matched groups (one pool instead)"}
+        for name in STAGES:
+            yield "stage", name, Settings(), name not in judged
+    if "signal" in kinds:
+        for signal in all_signals():
+            yield "signal", signal.name, Settings(judging=JudgingSettings(without=(signal.name,))), False
+    if "view" in kinds:
+        for view in VIEWS.values():
+            if view.kind != "context":
+                yield "view", view.name, Settings(linking=LinkingSettings(without=(view.name,))), True
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--scale", type=float, default=1.0)
+    words.add_argument("--seed", type=int, default=0)
+    words.add_argument("--nobody", type=int, default=4, help="worlds without a campaign")
+    words.add_argument("--kinds", nargs="+", default=["stage", "signal", "view"])
+    words.add_argument("--keep", action="store_true")
+    words.add_argument("--work", type=Path, default=WORK)
+    given = words.parse_args()
+    told("making and scanning worlds")
+    rings = [
+        World(
+            given.work / level,
+            ["evaded", "--scale", given.scale, "--seed", given.seed, "--evasion", level.replace("+", ",")],
+        )
+        for level in RINGS
+    ]
+    nobody = [
+        World(given.work / f"quiet-{k}", ["quiet", "--scale", given.scale, "--seed", k])
+        for k in range(100, 100 + given.nobody)
+    ]
+    out: dict[str, Any] = {
+        "scale": given.scale,
+        "seed": given.seed,
+        "worlds": RINGS,
+        "nobody": [w.made.parent.name for w in nobody],
+    }
+    for world in (*rings, *nobody):
+        world.again(Settings(), True)
+    out["whole"] = total(rings, nobody, Settings(), False)
+    told("whole", out["whole"])
+    out["rows"] = []
+    linked = True
+    for kind, name, settings, linking in parts(given.kinds):
+        if not linking and not linked:
+            for world in (*rings, *nobody):
+                world.again(Settings(), True)  # the operators of the whole again
+        if kind == "stage":
+            with without(name):
+                found = total(rings, nobody, settings, linking)
+        else:
+            found = total(rings, nobody, settings, linking)
+        linked = not linking
+        out["rows"].append({"kind": kind, "without": name, **found})
+        told("without", kind, name, found)
+        RESULTS.mkdir(parents=True, exist_ok=True)
+        (RESULTS / "ablation.json").write_text(json.dumps(out, indent=1) + "\n", encoding="utf-8")
+    if not given.keep:
+        shutil.rmtree(given.work)
+
+
+if __name__ == "__main__":
+    main()
