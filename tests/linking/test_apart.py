@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
 
 from stillwatch.linking import apart, candidates, groups
+from stillwatch.linking.merging import Stocks, merged
 from stillwatch.linking.pairs import scan_pairs
 from tests.linking.test_hands import NODES, exits, shared
 
@@ -62,6 +64,9 @@ def test_nobody_is_lost_and_evidence_goes_along() -> None:
 counts = st.lists(st.integers(0, 12), min_size=6, max_size=6).map(lambda xs: np.array(xs, np.float64))
 
 
+HALF = np.array([0.5])
+
+
 def _whole(count: np.ndarray, popular: np.ndarray, theta: float) -> float:
     out = lgamma(theta) - lgamma(theta + count.sum())
     return out + sum(lgamma(theta * p + c) - lgamma(theta * p) for c, p in zip(count, popular, strict=True))
@@ -70,7 +75,46 @@ def _whole(count: np.ndarray, popular: np.ndarray, theta: float) -> float:
 @given(counts, counts, st.sampled_from([0.5, 10.0, 1_000.0]))
 def test_the_gain_is_the_ratio_of_likelihoods(x: np.ndarray, y: np.ndarray, theta: float) -> None:
     popular = np.array([0.3, 0.25, 0.2, 0.1, 0.1, 0.05])
-    stock = apart.Stock(np.stack([x, y]), theta * popular, theta, 0.5)
+    stocks = Stocks(csr_matrix(np.stack([x, y])), theta * popular, np.zeros(6, np.int64), np.array([theta]), HALF)
     slow = _whole(x + y, popular, theta) - _whole(x, popular, theta) - _whole(y, popular, theta)
-    assert stock.gain(x, y) == pytest.approx(0.5 * slow, abs=1e-6)
+    parts, gain = merged(stocks)
+    assert (parts[0] == parts[1]) == (slow > 0) or abs(slow) < 1e-6
+    if parts[0] != parts[1]:
+        assert gain[0, 1] == pytest.approx(0.5 * slow, abs=1e-6)
     assert apart.log_likelihood(x, theta * popular, theta) == pytest.approx(_whole(x, popular, theta), abs=1e-6)
+
+
+def _greedy(counts: np.ndarray, popular: np.ndarray, theta: float) -> list[set[int]]:
+    """By hand: put the pair with the largest gain together until none has any."""
+    parts = [({k}, count) for k, count in enumerate(counts)]
+    while len(parts) > 1:
+        gains = {
+            (-(_whole(x + y, popular, theta) - _whole(x, popular, theta) - _whole(y, popular, theta))): (i, j)
+            for i, (_, x) in enumerate(parts)
+            for j, (_, y) in enumerate(parts[:i])
+        }
+        i, j = gains[min(gains)]
+        if min(gains) >= 0:
+            break
+        new = (parts[i][0] | parts[j][0], parts[i][1] + parts[j][1])
+        parts = [part for k, part in enumerate(parts) if k not in (i, j)] + [new]
+    return [members for members, _ in parts]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_communities_are_put_together_in_the_order_of_their_gains(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    popular = rng.dirichlet(np.full(40, 0.4))
+    hands = rng.dirichlet(np.full(40, 0.05), 3)
+    counts = np.stack([rng.multinomial(rng.integers(5, 30), hands[k % 3]) for k in range(15)]).astype(np.float64)
+    theta = 3.0
+    one = Stocks(csr_matrix(counts), theta * popular, np.zeros(40, np.int64), np.array([theta]), np.ones(1))
+    parts, gain = merged(one)
+    slow = _greedy(counts, popular, theta)
+    assert len(slow) > 1
+    assert [set(np.flatnonzero(parts == k).tolist()) for k in range(len(gain))] == slow
+    for k, mine in enumerate(slow):
+        for other, theirs in enumerate(slow[:k]):
+            x, y = counts[list(mine)].sum(axis=0), counts[list(theirs)].sum(axis=0)
+            apart_ = _whole(x + y, popular, theta) - _whole(x, popular, theta) - _whole(y, popular, theta)
+            assert gain[k, other] == pytest.approx(apart_, abs=1e-6)

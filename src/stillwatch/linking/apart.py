@@ -14,14 +14,14 @@ that have nothing to do with each other leave no such part, so they stay what th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+import scipy.sparse as sp
 from scipy.special import gammaln
 
 from stillwatch.linking import embeddings, groups
 from stillwatch.linking.communities import leiden
 from stillwatch.linking.matrix import Floats, Ints
+from stillwatch.linking.merging import Stocks, merged
 from stillwatch.linking.null import Null
 from stillwatch.linking.pairs import Pairs
 
@@ -75,50 +75,25 @@ def _communities(nodes: int, weak: Pairs, members: Ints, seed: int) -> list[Ints
     return [np.flatnonzero(code == c) for c in np.flatnonzero(np.bincount(code) >= 2)]
 
 
-@dataclass(frozen=True)
-class Stock:
-    """What communities hold of one view."""
-
-    count: Floats
-    """Members with each token, [communities, tokens]."""
-    base: Floats
-    """theta times the log's popularity of each token, [tokens]."""
-    theta: float
-    weight: float
-    """So that its family counts as one draw an account."""
-
-    def gain(self, x: Floats, y: Floats) -> float:
-        """Log odds that two counts, [tokens], come from one stock and not from two; 0 where one is empty."""
-        m, n = float(x.sum()), float(y.sum())
-        some = (x > 0) & (y > 0)
-        base = self.base[some]
-        shared = gammaln(x[some] + y[some] + base) + gammaln(base) - gammaln(x[some] + base) - gammaln(y[some] + base)
-        size = gammaln(m + n + self.theta) + gammaln(self.theta) - gammaln(m + self.theta) - gammaln(n + self.theta)
-        return self.weight * float(shared.sum() - size)
-
-
-def _stocks(control: Null, members: Ints, parts: list[Ints]) -> list[Stock]:
-    """Of every view that any of the members has."""
+def _stocks(control: Null, members: Ints, parts: list[Ints]) -> Stocks:
+    """What communities (places in `members`) hold of every view that any of the members has."""
     shared = control.shared
     families = [view.family for view in shared.views]
-    rows = shared.rows[members].tocsc()
+    rows = shared.rows[members].astype(np.float64).tocsc()
     held = np.diff(rows.indptr)
-    which = np.zeros((len(parts), len(members)))
-    for place, part in enumerate(parts):
-        which[place, part] = 1.0
-    out = []
-    for v, view in enumerate(shared.views):
-        tokens = np.flatnonzero((shared.view == v) & (held > 0))
-        if not len(tokens):
-            continue
-        block = rows[:, tokens].tocsr()
-        popular = shared.share()[tokens]
-        whole = held[tokens].astype(np.float64)
-        theta = max(CONCENTRATIONS.tolist(), key=lambda t: log_likelihood(whole, t * popular, t))
-        draws = float(whole.sum() / max((np.diff(block.indptr) > 0).sum(), 1))
-        weight = 1 / (families.count(view.family) * max(draws, 1.0))
-        out.append(Stock(np.asarray(which @ block), theta * popular, theta, weight))
-    return out
+    some = np.flatnonzero(held > 0)
+    popular, whole, view = shared.share()[some], held[some].astype(np.float64), shared.view[some]
+    base, theta, weight = np.zeros(len(some)), np.ones(len(families)), np.zeros(len(families))
+    for v in np.unique(view).tolist():
+        mine = view == v
+        count, near = whole[mine], popular[mine]
+        theta[v] = max(CONCENTRATIONS.tolist(), key=lambda t: log_likelihood(count, t * near, t))
+        base[mine] = theta[v] * near
+        draws = float(count.sum() / max((shared.volume[members, v] > 0).sum(), 1))
+        weight[v] = 1 / (families.count(shared.views[v].family) * max(draws, 1.0))
+    place = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    which = sp.csr_matrix((np.ones(len(place)), (place, np.concatenate(parts))), shape=(len(parts), len(members)))
+    return Stocks((which @ rows[:, some]).tocsr(), base, view, theta, weight)
 
 
 def log_likelihood(count: Floats, base: Floats, theta: float) -> float:
@@ -128,30 +103,14 @@ def log_likelihood(count: Floats, base: Floats, theta: float) -> float:
     return seen - float(gammaln(count.sum() + theta) - gammaln(theta))
 
 
-def _parts(stocks: list[Stock], start: list[Ints]) -> list[Ints]:
+def _parts(stocks: Stocks, start: list[Ints]) -> list[Ints]:
     """The parts of at least `MANY` members that are hands of their own; one or none if they are not."""
-    parts: list[Ints] = list(start)
-    counts = [[stock.count[k] for stock in stocks] for k in range(len(start))]
-    alive = list(range(len(start)))
-
-    def gain(x: int, y: int) -> float:
-        return sum(s.gain(a, b) for s, a, b in zip(stocks, counts[x], counts[y], strict=True))
-
-    pairs = {(x, y): gain(x, y) for x in alive for y in range(x)}
-    while pairs:
-        x, y = max(pairs, key=lambda xy: (pairs[xy], -xy[0], -xy[1]))
-        if pairs[x, y] <= 0:
-            break
-        new = len(parts)
-        parts.append(np.union1d(parts[x], parts[y]))
-        counts.append([a + b for a, b in zip(counts[x], counts[y], strict=True)])
-        pairs = {xy: value for xy, value in pairs.items() if not {x, y} & set(xy)}
-        alive = [z for z in alive if z not in (x, y)]
-        pairs.update({(new, z): gain(new, z) for z in alive})
-        alive.append(new)
-    large = [z for z in alive if len(parts[z]) >= MANY]
-    sure = [z for z in large if all(pairs[max(z, o), min(z, o)] <= -LIKELY for o in large if o != z)]
-    return [parts[z] for z in sure]
+    label, gain = merged(stocks)
+    alive = np.unique(label)
+    parts = [np.sort(np.concatenate([start[k] for k in np.flatnonzero(label == z)])) for z in alive]
+    large = [k for k, part in enumerate(parts) if len(part) >= MANY]
+    sure = [k for k in large if all(gain[k, other] <= -LIKELY for other in large if other != k)]
+    return [parts[k] for k in sure]
 
 
 def _nearest(control: Null, where: embeddings.Points | None, parts: list[Ints], nodes: Ints) -> Ints:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
+import numpy.typing as npt
 
 from stillwatch.ingest.text.lexical import WHOLE, Masked, edges, mask
 from stillwatch.ingest.text.spans import WORD
@@ -13,23 +16,30 @@ PAYLOAD = "<payload>"
 
 def masked(text: bytes, part: str = "whole") -> str:
     """Masked words of `part` (whole, system, lead, trail) of a text in UTF-8, a blank between them."""
+    found, room, m = _masked(text)
+    token = room.token[:m]
+    if part in ("lead", "trail"):
+        lead, trail = edges(found, room, m)
+        words = _words(text, found, token[:lead] if part == "lead" else token[trail:])
+    elif m > 2 * WHOLE:
+        words = [*_words(text, found, token[:WHOLE]), PAYLOAD, *_words(text, found, token[m - WHOLE :])]
+    else:
+        words = _words(text, found, token)
+    return " ".join(words)
+
+
+@lru_cache(maxsize=1024)
+def _masked(text: bytes) -> tuple[Scratch, Masked, int]:
+    """Kept, because the parts of one text are asked for one after the other."""
     found = tokens(text)
     n = len(found.word)
     room = Masked(np.empty(n, np.uint64), np.empty(n, np.int64))
-    m = int(mask(found, n, room))
-    lead, trail = edges(found, room, m)
-    places = list(range(m))
-    if part == "lead":
-        places = places[:lead]
-    elif part == "trail":
-        places = places[trail:]
-    elif m > 2 * WHOLE:
-        places = [*places[:WHOLE], -1, *places[m - WHOLE :]]
-    return " ".join(PAYLOAD if k < 0 else _word(text, found, int(room.token[k])) for k in places)
+    return found, room, int(mask(found, n, room))
 
 
-def _word(text: bytes, found: Scratch, token: int) -> str:
-    kind = int(found.kind[token])
-    if kind != WORD:
-        return PLACEHOLDERS[kind]
-    return text[found.begin[token] : found.end[token]].decode("utf-8", "replace").lower()
+def _words(text: bytes, found: Scratch, token: npt.NDArray[np.int64]) -> list[str]:
+    kinds, begin, end = found.kind[token].tolist(), found.begin[token].tolist(), found.end[token].tolist()
+    return [
+        text[start:stop].decode("utf-8", "replace").lower() if kind == WORD else PLACEHOLDERS[kind]
+        for kind, start, stop in zip(kinds, begin, end, strict=True)
+    ]

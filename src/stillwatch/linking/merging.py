@@ -1,0 +1,111 @@
+"""Putting communities together while one stock of cards, exits and mail is likelier than two (see `apart`).
+
+Greedy: the pair with the largest gain first. A group of ten thousand accounts has thousands of communities, so counts
+are kept sparse and a new part is weighed against all others at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.special import gammaln
+
+from stillwatch.linking.matrix import Floats, Ints
+
+
+@dataclass(frozen=True)
+class Stocks:
+    """What C communities hold of A tokens in V views, and the Dirichlet-multinomial around the log's popularity."""
+
+    rows: sp.csr_matrix
+    """Members with each token, [C, A]."""
+    base: Floats
+    """theta times the log's popularity of each token, [A]."""
+    view: Ints
+    """[A]"""
+    theta: Floats
+    weight: Floats
+    """Of each view, [V], so that its family counts as one draw an account."""
+
+
+def merged(stocks: Stocks) -> tuple[Ints, Floats]:
+    """Part of each community, [C], parts in the order in which they came to be; log odds of each pair, [parts, parts].
+
+    Log odds that two parts have one stock and not two; of equal pairs the one that came to be first goes first.
+    """
+    state = _State(stocks)
+    size = len(state.total)
+    gain = np.stack([state.gains(slot) for slot in range(size)]) if size else np.zeros((0, 0))
+    gain = np.tril(gain, -1) + np.tril(gain, -1).T
+    np.fill_diagonal(gain, -np.inf)
+    top = gain.max(axis=1, initial=-np.inf)
+    name, label = np.arange(size), np.arange(size)
+    for fresh in range(size, 2 * size):
+        if top.max(initial=-np.inf) <= 0:
+            break
+        keep, gone = _first(gain, top, name)
+        stale = np.isfinite(top) & ((gain[:, keep] == top) | (gain[:, gone] == top))
+        state.join(keep, gone)
+        label[label == gone] = keep
+        name[keep], name[gone] = fresh, -1
+        new = np.where(name >= 0, state.gains(keep), -np.inf)
+        new[keep] = -np.inf
+        gain[gone, :] = gain[:, gone] = -np.inf
+        gain[keep, :] = gain[:, keep] = new
+        top[stale] = gain[stale].max(axis=1)
+        top = np.maximum(top, new)
+        top[keep], top[gone] = new.max(), -np.inf
+    alive = np.flatnonzero(name >= 0)
+    alive = alive[np.argsort(name[alive])]
+    place = np.full(size, -1)
+    place[alive] = np.arange(len(alive))
+    return place[label].astype(np.int64), gain[np.ix_(alive, alive)]
+
+
+def _first(gain: Floats, top: Floats, name: Ints) -> tuple[int, int]:
+    """Slots of the pair with the largest gain; of equals the one whose later part came to be first."""
+    rows = np.flatnonzero(top == top.max())
+    x, y = np.nonzero(gain[rows] == top.max())
+    x = rows[x]
+    first = np.lexsort((np.minimum(name[x], name[y]), np.maximum(name[x], name[y])))[0]
+    return int(x[first]), int(y[first])
+
+
+class _State:
+    """Counts of the parts so far, one entry a part and token; a part keeps the slot of one of its communities."""
+
+    def __init__(self, stocks: Stocks) -> None:
+        rows = stocks.rows.tocsr()
+        self.stocks = stocks
+        self.slot = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
+        self.token, self.count = rows.indices.astype(np.int64), rows.data.astype(np.float64)
+        self.total = np.zeros((rows.shape[0], len(stocks.theta)))
+        np.add.at(self.total, (self.slot, stocks.view[self.token]), self.count)
+        self.mine = np.zeros(rows.shape[1])
+
+    def gains(self, slot: int) -> Floats:
+        """Log odds that the part in `slot` and each other have one stock and not two, [C]."""
+        stocks = self.stocks
+        own = self.slot == slot
+        self.mine[self.token[own]] = self.count[own]
+        some = self.mine[self.token] > 0
+        t, y = self.token[some], self.count[some]
+        x, base = self.mine[t], stocks.base[t]
+        self.mine[self.token[own]] = 0.0
+        shared = gammaln(x + y + base) + gammaln(base) - gammaln(x + base) - gammaln(y + base)
+        of_tokens = np.bincount(self.slot[some], stocks.weight[stocks.view[t]] * shared, minlength=len(self.total))
+        m, n, theta = self.total[slot], self.total, stocks.theta
+        of_sizes = gammaln(m + n + theta) + gammaln(theta) - gammaln(m + theta) - gammaln(n + theta)
+        return np.asarray(of_tokens - of_sizes @ stocks.weight)
+
+    def join(self, keep: int, gone: int) -> None:
+        """Put the part in slot `gone` into that in `keep`."""
+        both = (self.slot == keep) | (self.slot == gone)
+        token, place = np.unique(self.token[both], return_inverse=True)
+        count = np.bincount(place, self.count[both])
+        self.slot = np.concatenate([self.slot[~both], np.full(len(token), keep)])
+        self.token, self.count = np.concatenate([self.token[~both], token]), np.concatenate([self.count[~both], count])
+        self.total[keep] += self.total[gone]
+        self.total[gone] = 0.0
