@@ -1,2 +1,182 @@
+"""docs/content.md from benchmarks/results: `python benchmarks/content_page.py`; what was not measured has no row."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+PAGE = ROOT / "docs" / "content.md"
+
+HEAD = """# What content can say
+
+Written by `python benchmarks/content_page.py` from `benchmarks/results/vectors.json` and `windows.json`. Both need a
+folder of real prompts, of which nothing is kept here. In short: **content links well and judges poorly alone.**
+"""
+
+LINKS = """
+## Which vector links best
+
+`python benchmarks/vectors.py --prompts DIR` (`make bench-vectors PROMPTS=DIR`): {accounts:.0f} accounts of real
+prompts a split, {splits} splits, in three scenes (`benchmarks/accounts.py`):
+
+- *plain*: each of nine campaigns (instructions in English and Chinese, code, tool use, identity probes, three published
+  pipeline templates) draws from one corpus, 12 accounts each;
+- *cover*: the same, and 70 % of what a campaign account sends is what ordinary people ask;
+- *hard*: six campaigns of 16 accounts mix tasks of a dozen corpora in shares of their own, under 60 % cover; no
+  template and no corpus is theirs alone.
+
+In each scene there are also eight accounts of each of nine honest products (bots, pipelines, evaluation harnesses, a
+quiz), two classes that share exercises, and 160 people with interests of their own. Linking is the project's: kernel
+mean embeddings, whitened by the log's own covariance. *Pairs*: AUROC, and recall where one pair of different sources in
+a
+thousand is called one. *Groups*: recall and precision of the source that `linking.sources.by_embedding` finds for a
+campaign. Means over splits with 95 % t intervals; splits deal the same corpora anew, so the intervals do not speak for
+other corpora. Corpora are dealt without repetition until they are used up; {again:.0%} of the prompts are dealt twice.
+"""
+
+WINDOWS = """
+## Windows of mixed traffic
+
+`python benchmarks/windows.py --prompts DIR` (`make bench-windows PROMPTS=DIR`): the published protocol (arXiv
+2606.05725), 14 pairs of a benign and an attacking corpus, but held-out windows that are **disjoint**, {splits} splits a
+pair, and two ways to the threshold (95th percentile of benign windows): *resampled* windows that overlap each other, as
+published; and *disjoint* ones, which exist only where a pair has at least 19. Brackets: 95 % bootstrap intervals over
+pairs.
+
+Pairs: {pairs}. `chat` is what people asked of assistants (seven corpora).
+
+The published detectors are reconstructed from their descriptions (`benchmarks/window_tests.py` says how); DATE, which
+trains a transformer to spot replaced tokens, is not. *novelty_tail* and *whitened_embedding* are Stillwatch's own
+candidates: the share of queries beyond the benign 95th percentile of distance to the fifth nearest benign query, and
+Hotelling's T² of the kernel mean embedding. Neither decides anything in the project today.
+"""
+
+PUBLISHED = """
+Published, **from another protocol** (other corpora and encoder, windows of 1,500, benign windows that overlap by 74 to
+80 %, three seeds; not comparable row by row):
+
+| statistic | FPR | 5 % | 10 % | 25 % | 50 % | 100 % | balanced |
+|---|---|---|---|---|---|---|---|
+| mmd | .003 | .590 | .937 | 1 | 1 | 1 | .951 |
+| mahalanobis | | | | | | | .874 |
+| seat | | | | | | | .819 |
+| date | | | | | | | .814 |
+| cap | | | | | | | .720 |
+| prada | | | | | | | .710 |
+"""
+
+
+def bracket(values: list[float]) -> str:
+    """A mean with its interval."""
+    mean, low, high = (f"{max(value, 0):.3f}".removeprefix("0") for value in values)
+    return f"{mean} [{low}, {high}]"
+
+
+def speed(found: dict[str, Any]) -> str:
+    rates = found["prompts_a_second"]
+    lines = [
+        f"\nSpeed, one core, one run, the same prompts (mean {found['mean_characters']:.0f} characters, median "
+        f"{found['median_characters']:.0f}; `lexical` is the whole sketch, not only its vector; the transformer reads "
+        "32 tokens):\n",
+        "| encoder | prompts a second | times slower than the sketch |", "|---|---|---|",
+    ]  # fmt: skip
+    lines += [f"| {name} | {rate:,.0f} | {rates['lexical'] / rate:.1f} |" for name, rate in rates.items()]
+    return "\n".join(lines) + "\n"
+
+
+def scene(name: str, found: dict[str, Any]) -> str:
+    lines = [
+        f"\n### {name}\n",
+        "| vector, events an account | pairs: AUROC | pairs: recall at 10⁻³ | groups: recall | groups: precision | "
+        "pairs of one honest product: recall | pairs by plain MMD: AUROC |",
+        "|---|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    for key, row in found["mean"].items():
+        if "pair_auroc" in row:
+            cells = ("pair_auroc", "pair_recall", "group_recall", "group_precision", "pair_product_recall", "mmd_auroc")
+            shown = " | ".join(bracket(row[cell]) if cell in row else "" for cell in cells)
+            lines.append(f"| {label(key)} | {shown} |")
+    return "\n".join(lines) + "\n"
+
+
+def label(key: str) -> str:
+    """`name | size` as a cell: how many events an account has, and what is embedded of them."""
+    name, size = key.split(" | ")
+    return f"{name}, of {size}"
+
+
+def windows(size: str, rule: str, found: dict[str, Any]) -> str:
+    rows = found["mean"][rule]
+    if not rows["statistics"]:
+        return f"\n**{size} queries, {rule} threshold**: not available, no pair has 19 disjoint calibration windows.\n"
+    lines = [
+        f"\n**{size} queries, {rule} threshold**, {rows['pairs']} pairs, {rows['windows']:,} held-out windows:\n",
+        "| statistic | FPR | 5 % | 10 % | 25 % | 50 % | 100 % | balanced |", "|---|---|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    for name, row in rows["statistics"].items():
+        recall = " | ".join(f"{r[0]:.3f}".removeprefix("0") for r in row["recall"])
+        lines.append(f"| {name} | {bracket(row['fpr'])} | {recall} | {bracket(row['balanced'])} |")
+    return "\n".join(lines) + "\n"
+
+
+def separation(spaces: dict[str, Any]) -> str:
+    """AUROC at 10 %, which no threshold can blur."""
+    lines = ["\nAUROC of windows with 10 % attackers against benign ones, mean over pairs:\n"]
+    sizes = list(next(iter(spaces.values())))
+    columns = [(space, size) for space in spaces for size in sizes]
+    lines.append("| statistic | " + " | ".join(f"{space}, {size}" for space, size in columns) + " |")
+    lines.append("|---" * (len(columns) + 1) + "|")
+    for name in spaces[columns[0][0]][columns[0][1]]["mean"]["auroc"]:
+        cells = [bracket(spaces[space][size]["mean"]["auroc"][name][1]) for space, size in columns]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def hardest(spaces: dict[str, Any], size: str, statistic: str) -> str:
+    """AUROC at 10 % of each pair, by one statistic."""
+    found = next(iter(spaces.values()))[size]
+    place = list(found["mean"]["auroc"]).index(statistic)
+    rows = sorted((pair["auroc"][1][place], name) for name, pair in found["pairs"].items())
+    shown = ", ".join(f"{name} {value:.2f}" for value, name in rows)
+    return f"\nBy pair ({statistic}, {size} queries, 10 %): {shown}.\n"
+
+
+def links_section(found: dict[str, Any]) -> str:
+    dealt = [result["mean"]["dealt"] for result in found["scenes"].values()]
+    again = max(row["again"][0] for row in dealt)
+    parts = [LINKS.format(accounts=dealt[0]["accounts"][0], splits=found["splits"], again=again), speed(found["speed"])]
+    parts += [scene(name, result) for name, result in found["scenes"].items()]
+    return "".join(parts)
+
+
+def windows_section(found: dict[str, Any]) -> str:
+    pairs = ", ".join(f"{benign} / {attacker}" for benign, attacker in found["pairs"])
+    parts = [WINDOWS.format(splits=found["splits"], pairs=pairs)]
+    for space, sizes in found["spaces"].items():
+        parts.append(f"\n### Vectors: {space}\n")
+        for size, result in sizes.items():
+            parts += [windows(size, rule, result) for rule in ("resampled", "disjoint")]
+    parts += ["\n### Apart from any threshold\n", separation(found["spaces"]), hardest(found["spaces"], "400", "mmd")]
+    parts += [hardest(found["spaces"], "400", "novelty_tail"), PUBLISHED]
+    return "".join(parts)
+
+
 def page() -> str:
-    return ""
+    """The page as the results have it."""
+    parts = [HEAD]
+    for name, section in (("vectors", links_section), ("windows", windows_section)):
+        path = RESULTS / f"{name}.json"
+        if path.exists():
+            parts.append(section(json.loads(path.read_text(encoding="utf-8"))))
+    return "".join(parts)
+
+
+def main() -> None:
+    PAGE.write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

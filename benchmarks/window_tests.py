@@ -4,8 +4,9 @@ Fitted on a benign reference; a window is a list of rows. Published names, recon
 
 - mmd: squared maximum mean discrepancy to the reference, Gaussian kernel, median heuristic (Gretton et al. 2012)
 - mahalanobis: mean squared Mahalanobis distance of the queries to the reference
-- prada: Shapiro and Wilk's W of each query's distance to the nearest earlier one, outliers of three deviations left out
-  (Juuti et al. 2019, without its classes: a language model's answers have none)
+- prada: normality of each query's distance to the nearest earlier one, outliers of three deviations left out (Juuti et
+  al. 2019, without its classes: a language model's answers have none; Shapiro and Francia's W' stands for Shapiro and
+  Wilk's W, which it equals to the second decimal on hundreds of values and which takes fifty times as long)
 - seat: share of pairs nearer than almost all benign pairs (Zhang et al. 2021, without its trained encoder)
 - cap: share of the cells of the benign space that the window visits (of its description only "embedding-space coverage"
   was known)
@@ -20,11 +21,12 @@ DATE trains a transformer to spot replaced tokens; it is not reconstructed. Stil
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numba as nb
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import shapiro
+from scipy.stats import norm
 
 from encoders import Floats, embed, fourier
 
@@ -37,6 +39,8 @@ NEIGHBOUR = 5
 TAIL = 0.95
 NEAR = 1e-3
 """Share of benign pairs that count as near."""
+FEW = 800
+"""Reference queries whose pairs give the bandwidth and what is near."""
 CELLS = 128
 FLAT = 1e-6
 ROUNDS = 10
@@ -67,8 +71,8 @@ def fit(unit: Floats, reference: Ints, calibration: Ints, seed: int) -> Fitted:
     """Fit on the reference; the tail's threshold is that of calibration queries, not their own neighbours."""
     rng = np.random.default_rng(seed)
     base = unit[reference]
-    gram = base @ base.T
-    pairs = gram[np.triu_indices(len(base), 1)]
+    few = base[:FEW]
+    pairs = (few @ few.T)[np.triu_indices(len(few), 1)]
     bandwidth = float(np.sqrt(np.median(np.maximum(2 - 2 * pairs, 1e-6))))
     phi = embed(unit, fourier(unit.shape[1], FEATURES, bandwidth, seed))
     own = embed(unit, fourier(unit.shape[1], OWN_FEATURES, bandwidth, seed + 1)).astype(np.float64)
@@ -123,7 +127,7 @@ def statistics(fitted: Fitted, window: Ints) -> Doubles:
     leaning = fitted.white[window].mean(axis=0)
     return np.array([
         float(gap @ gap), fitted.distance[window].mean(), normality(np.sqrt(np.maximum(2 - 2 * latest, 0.0))),
-        near / (len(window) * (len(window) - 1) / 2), len(np.unique(fitted.cell[window])) / CELLS,
+        near / (len(window) * (len(window) - 1) / 2), np.count_nonzero(np.bincount(fitted.cell[window])) / CELLS,
         fitted.novel[window].mean(), len(window) * float(leaning @ leaning),
     ])  # fmt: skip
 
@@ -144,10 +148,20 @@ def _pairs(gram, near):  # type: ignore[no-untyped-def]
 
 
 def normality(distances: Doubles) -> float:
-    """Shapiro and Wilk's W of the distances within three deviations of their mean; 1 if they do not vary."""
+    """W' of the distances within three deviations of their mean, their squared correlation with normal order
+    statistics (Shapiro and Francia 1972, by Blom's approximation); 1 if they do not vary."""
     spread = distances.std()
     kept = distances[np.abs(distances - distances.mean()) <= 3 * spread]
-    return float(shapiro(kept).statistic) if len(kept) >= 3 and np.ptp(kept) > 1e-9 else 1.0
+    if len(kept) < 3 or np.ptp(kept) <= 1e-9:
+        return 1.0
+    centred, expected = np.sort(kept) - kept.mean(), order_statistics(len(kept))
+    return float((centred @ expected) ** 2 / (centred @ centred) / (expected @ expected))
+
+
+@cache
+def order_statistics(n: int) -> Doubles:
+    """Expected values of n sorted normal deviates (Blom 1958)."""
+    return np.asarray(norm.ppf((np.arange(1, n + 1) - 0.375) / (n + 0.25)))
 
 
 def folded(values: Doubles, benign: Doubles) -> Doubles:

@@ -45,14 +45,15 @@ PAIRS = (
 CHAT = (*accounts.PEOPLE, "sharegpt92k_sample")
 SHARES = (0.05, 0.1, 0.25, 0.5, 1.0)
 LEVEL = 0.95
-REFERENCE = 2_000
+REFERENCE = 1_500
 RULES = ("resampled", "disjoint")
 LEAST = 19
 """Windows without which there is no 95th percentile."""
 ATTACKERS = 4_500
 WINDOWS = {100: (40, 6), 400: (40, 5), 1500: (30, 3)}
+"""Size: how many calibration windows are drawn, and how many held-out ones are looked at in a split, at most."""
 APART = 40
-"""Size: how many calibration windows are drawn, and how many held-out ones looked at in a split at most; and how many disjoint ones calibrate at most."""
+"""Disjoint calibration windows at most."""
 
 
 @dataclass

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import shapiro
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 
@@ -111,6 +112,15 @@ def test_two_sided_statistics_are_distances_to_the_benign_median() -> None:
     folded = window_tests.folded(np.full(len(window_tests.NAMES), 1.5), benign)
     expected = [0.5 if name in window_tests.TWO_SIDED else 1.5 for name in window_tests.NAMES]
     assert folded.tolist() == expected
+
+
+@settings(max_examples=20, deadline=None)
+@given(seeds, st.integers(80, 400), st.sampled_from([0.0, 1.0, 3.0]))
+def test_normality_is_close_to_the_test_it_stands_for(seed: int, n: int, heavy: float) -> None:
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=n) + heavy * rng.exponential(size=n)
+    kept = values[np.abs(values - values.mean()) <= 3 * values.std()]
+    assert window_tests.normality(values) == pytest.approx(shapiro(kept).statistic, abs=0.012)
 
 
 def test_normality_is_one_for_constant_distances_and_less_for_two_heaps() -> None:
