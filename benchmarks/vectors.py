@@ -46,7 +46,10 @@ CANDIDATES = {
     "lexical, 512 features": (("lexical", FEATURES, accounts.SIZE),),
     "words and trigrams, 256-d": (("words", FEATURES, accounts.SIZE),),
     "words and trigrams, 256-d, 128 features": (("words", 128, accounts.SIZE),),
+    "words and trigrams, 256-d, 256 features": (("words", 256, accounts.SIZE),),
     "words and trigrams, 128-d": (("narrower", FEATURES, accounts.SIZE),),
+    # a control: as wide as what is kept, so that what differs from it is the tokeniser alone
+    "words and trigrams, 64-d": (("narrow", FEATURES, accounts.SIZE),),
     "3- to 5-grams, 1024-d": (("ngrams", FEATURES, accounts.SIZE),),
     "static, every event": (("static", FEATURES, accounts.SIZE),),
     "static, 50 events": (("static", FEATURES, 50),),
@@ -153,6 +156,21 @@ def speed(available: dict[str, encoders.Encoder], texts: list[str]) -> dict[str,
             "mean_characters": float(np.mean([len(t) for t in texts[:8_000]]))}  # fmt: skip
 
 
+def embedding_speed() -> dict[str, float]:
+    """Events a second whose Fourier features are made, by width and number of features; median of five runs."""
+    out = {}
+    for width, features in ((64, 128), (128, 512), (256, 128), (256, 256), (256, 512)):
+        vectors = encoders.unit(np.random.default_rng(0).normal(size=(8_192, width)))
+        frequencies = encoders.fourier(width, features, BANDWIDTH, 5)
+        seconds = []
+        for _ in range(5):
+            start = time.process_time()
+            encoders.embed(vectors, frequencies)
+            seconds.append(time.process_time() - start)
+        out[f"{width}-d, {features} features"] = round(len(vectors) / float(np.median(seconds)), 1)
+    return out
+
+
 def measure(
     spaces: dict[str, encoders.Space], found: accounts.Corpora, scene: str, seed: int, slow: bool, only: list[str]
 ) -> dict[str, dict[str, float]]:
@@ -179,7 +197,7 @@ def measure(
                 gram = mean @ mean.T
                 near = 2 * gram - np.diag(gram)[:, None] - np.diag(gram)
                 row |= {f"mmd_{k}": v for k, v in pairs(near, log).items()}
-            out[f"{name} | {size}"] = row
+            out[f"{name} | {size}"] = {k: round(v, 5) for k, v in row.items()}
     return out
 
 
@@ -204,7 +222,8 @@ def main() -> None:
     found = accounts.corpora(encoders.load(given.prompts, 12_000, 1), given.prompts / "pipeline_templates.jsonl")
     every: dict[str, encoders.Encoder | None] = {
         "lexical": encoders.lexical, "words": encoders.hashed(256, 3, 3, 2),
-        "narrower": encoders.hashed(128, 3, 3, 2), "ngrams": encoders.hashed(1024, 3, 5, 2),
+        "narrower": encoders.hashed(128, 3, 3, 2), "narrow": encoders.hashed(64, 3, 3, 2),
+        "ngrams": encoders.hashed(1024, 3, 5, 2),
         "static": encoders.static(given.models), "transformer": encoders.transformer(given.models),
     }  # fmt: skip
     available = {name: encode for name, encode in every.items() if encode}
@@ -216,6 +235,7 @@ def main() -> None:
         results = json.loads(given.out.read_text(encoding="utf-8"))
     else:
         results["speed"] = speed(available, mixed)
+    results["speed"]["events_embedded_a_second"] = embedding_speed()
     print(results["speed"], flush=True)
     spaces = {name: encoders.Space(found.texts, encode) for name, encode in available.items()}
     passes = [(scene, False) for scene in given.scenes] + [(scene, True) for scene in given.transformer]

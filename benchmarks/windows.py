@@ -18,6 +18,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -114,10 +115,12 @@ def replaced(
     return rng.permutation(np.concatenate([window[: len(window) - n], taken]))
 
 
-def one_pair(unit: encoders.Floats, benign: int, splits: int) -> dict[int, dict[str, Any]]:
+def one_pair(
+    unit: encoders.Floats, benign: int, splits: int, sizes: Sequence[int] = tuple(WINDOWS)
+) -> dict[int, dict[str, Any]]:
     """Rates of one pair over all splits by size, in the order of NAMES; sizes that cannot be filled are left out."""
     room = min((benign - min(REFERENCE, benign // 4)) // 2, len(unit) - benign)
-    found = {size: Counts() for size in WINDOWS if size <= room}
+    found = {size: Counts() for size in sizes if size <= room}
     for seed in range(splits):
         split(unit, benign, seed, found)
     return {size: rates(counts) for size, counts in found.items()}
@@ -176,6 +179,8 @@ def main() -> None:
     parser.add_argument("--splits", type=int, default=20)
     parser.add_argument("--most", type=int, default=11_000, help="queries of a corpus")
     parser.add_argument("--spaces", nargs="+", default=["lexical", "static"])
+    parser.add_argument("--sizes", nargs="+", type=int, default=list(WINDOWS))
+    parser.add_argument("--keep", action="store_true", help="keep what the results say of other spaces")
     parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args()
     if given.prompts is None or not given.prompts.is_dir():
@@ -186,16 +191,18 @@ def main() -> None:
     every = {"lexical": encoders.lexical, "static": encoders.static(given.models)}
     results: dict[str, Any] = {"splits": given.splits, "shares": SHARES, "pairs": PAIRS, "spaces": {},
                                "queries": {name: len(prompts[name]) for pair in PAIRS for name in pair}}  # fmt: skip
+    if given.keep and given.out.exists():
+        results["spaces"] = json.loads(given.out.read_text(encoding="utf-8"))["spaces"]
     for name in given.spaces:
         encode = every[name]
         if encode is None:
             print(f"{name}: not available")
             continue
         unit = {corpus: encode(prompts[corpus]) for corpus in sorted({c for pair in PAIRS for c in pair})}
-        start, found = time.perf_counter(), {size: {} for size in WINDOWS}  # type: ignore[var-annotated]
+        start, found = time.perf_counter(), {size: {} for size in given.sizes}  # type: ignore[var-annotated]
         for benign, attacker in PAIRS:
             both = np.concatenate([unit[benign], unit[attacker][:ATTACKERS]])
-            for size, pair in one_pair(both, len(unit[benign]), given.splits).items():
+            for size, pair in one_pair(both, len(unit[benign]), given.splits, given.sizes).items():
                 found[size][f"{benign} / {attacker}"] = pair
             print(f"{name} {benign} / {attacker}: {time.perf_counter() - start:.0f} s", flush=True)
         results["spaces"][name] = {str(size): {"mean": summary(pairs), "pairs": pairs} for size, pairs in found.items()}
