@@ -211,7 +211,7 @@ def main() -> None:
     parser.add_argument("--models", type=Path, help="folder of unpacked wheels; default: what is installed")
     parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("--first", type=int, default=0, help="seed of the first split")
-    parser.add_argument("--scenes", nargs="+", default=list(accounts.COVER))
+    parser.add_argument("--scenes", nargs="*", default=list(accounts.COVER))
     parser.add_argument("--transformer", nargs="*", default=["hard"], help="scenes that the transformer is measured on")
     parser.add_argument("--only", nargs="+", default=list(CANDIDATES), help="candidates; results of others are kept")
     parser.add_argument("--out", type=Path, default=RESULTS)
