@@ -85,21 +85,24 @@ pairs.
 Pairs: {pairs}. `chat` is what people asked of assistants (seven corpora).
 
 The published detectors are reconstructed from their descriptions (`benchmarks/window_tests.py` says how); DATE, which
-trains a transformer to spot replaced tokens, is not. *novelty_tail* and *whitened_embedding* are Stillwatch's own
-candidates: the share of queries beyond the benign 95th percentile of distance to the fifth nearest benign query, and
-Hotelling's T² of the kernel mean embedding. Neither decides anything in the project today.
+trains a transformer to spot replaced tokens, is not. Vectors: {spaces}; others were not measured.
+*novelty_tail* and *whitened_embedding* are Stillwatch's own candidates: the share of queries beyond the benign 95th
+percentile of distance to the fifth nearest benign query, and Hotelling's T² of the kernel mean embedding. Neither
+decides anything in the project today.
 """
 
 MEANING = """
 ### What it means
 
-1. **The published threshold does not hold its level.** Windows of 1,500 that overlap in calibration promise 5 % false
-   positives; on disjoint held-out windows MMD has {fpr_large} (95th percentile of 30 windows),
-   against {fpr_small} in windows of 100, where the calibration part is large beside a window. For
-   windows of 1,500 no pair here has the 19 disjoint calibration windows that a 95th percentile needs.
+1. **The published threshold does not hold its level.** Windows of 1,500 that overlap in calibration promise at most 5 %
+   false positives (here the largest of 30 windows; a fresh one like them exceeds it once in 31 times). On disjoint
+   held-out windows MMD has {fpr_large}, against {fpr_small} in windows of 100,
+   where the calibration part is large beside a window. For windows of 1,500 no pair here, of at most 11,000 queries,
+   has the 19 disjoint calibration windows that a 95th percentile needs. Recall at 1,500 is therefore recall at a higher
+   false-positive rate than stated, for most of the statistics.
 2. **MMD and the whitened embedding are the ones to use**: at windows of 1,500 balanced accuracy {mmd} and
-   {whitened}; at 100 queries and 10 % attackers nothing sees much (recall {small_mmd}). Below the published .951
-   since the pairs are others, the vectors are lexical and the false positives are counted on windows of their own.
+   {whitened}; they alone see every corpus at 100 %. At 100 queries and 10 % attackers nothing sees
+   much (MMD's recall {small_mmd}). The published order of the statistics is much the same, the level is not comparable.
 3. **The novelty tail is no better sharpener in general.** Over all 14 pairs its AUROC at 10 % and 400 queries is
    {tail}, MMD's {mmd_auroc}. It is ahead where benign traffic is narrow (see the
    pairs above) and blind where the attack lies within what people ask anyway: at 100 % attackers it flags
@@ -219,8 +222,7 @@ def windows(size: str, rule: str, found: dict[str, Any]) -> str:
 def separation(spaces: dict[str, Any]) -> str:
     """AUROC at 10 %, which no threshold can blur."""
     lines = ["\nAUROC of windows with 10 % attackers against benign ones, mean over pairs:\n"]
-    sizes = list(next(iter(spaces.values())))
-    columns = [(space, size) for space in spaces for size in sizes]
+    columns = [(space, size) for space, sizes in spaces.items() for size in sizes]
     lines.append("| statistic | " + " | ".join(f"{space}, {size}" for space, size in columns) + " |")
     lines.append("|---" * (len(columns) + 1) + "|")
     for name in spaces[columns[0][0]][columns[0][1]]["mean"]["auroc"]:
@@ -280,7 +282,7 @@ def recommended(found: dict[str, Any]) -> str:
 
 def windows_section(found: dict[str, Any]) -> str:
     pairs = ", ".join(f"{benign} / {attacker}" for benign, attacker in found["pairs"])
-    parts = [WINDOWS.format(splits=found["splits"], pairs=pairs)]
+    parts = [WINDOWS.format(splits=found["splits"], pairs=pairs, spaces=", ".join(found["spaces"]))]
     for space, sizes in found["spaces"].items():
         parts.append(f"\n### Vectors: {space}\n")
         for size, result in sizes.items():
