@@ -148,7 +148,7 @@ def speed(found: dict[str, Any]) -> str:
     ]  # fmt: skip
     lines += [f"| {name} | {rate:,.0f} | {rates['lexical'] / rate:.1f} |" for name, rate in rates.items()]
     shown = ", ".join(f"{name} {rate:,.0f}" for name, rate in embedded.items())
-    lines.append(f"\nThe kernel mean embedding comes on top (events a second): {shown}.")
+    lines.append(f"\nThe kernel mean embedding comes on top (measured in another run, events a second): {shown}.")
     return "\n".join(lines) + "\n"
 
 
