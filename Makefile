@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test test-slow lint bench-walk bench-text bench-detection clean
+.PHONY: setup demo test test-slow lint bench-walk bench-text bench-detection bench-vectors bench-windows clean
 setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -27,5 +27,11 @@ bench-detection: setup
 	$(BIN)/python benchmarks/detection.py calibration
 	$(BIN)/python benchmarks/looks.py
 	$(BIN)/python benchmarks/evaluation_page.py
+bench-vectors: setup
+	$(BIN)/python benchmarks/vectors.py $(if $(PROMPTS),--prompts $(PROMPTS)) $(if $(MODELS),--models $(MODELS))
+	$(BIN)/python benchmarks/content_page.py
+bench-windows: setup
+	$(BIN)/python benchmarks/windows.py $(if $(PROMPTS),--prompts $(PROMPTS)) $(if $(MODELS),--models $(MODELS))
+	$(BIN)/python benchmarks/content_page.py
 clean:
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
