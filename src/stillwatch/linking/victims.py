@@ -16,6 +16,7 @@ from datetime import datetime
 import ibis
 import ibis.expr.types as ir
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.stats import hypergeom
@@ -177,9 +178,9 @@ def _streams(sketches: ir.Table, templates: pa.Table, operators: pa.Table) -> pa
 def _victims(streams: pa.Table) -> pa.Table:
     """Accounts whose own stream came first and from elsewhere."""
     found = []
-    accounts = streams["account_id"].to_numpy(zero_copy_only=False)
+    # codes, not strings: the streams of a large operator are millions of rows
+    accounts, origin = _codes(streams["account_id"]), _codes(streams["origin"])
     foreign = streams["foreign"].to_numpy(zero_copy_only=False).astype(bool)
-    origin = streams["origin"].to_numpy(zero_copy_only=False)
     cuts = np.flatnonzero(accounts[1:] != accounts[:-1]) + 1 if len(accounts) else np.empty(0, np.int64)
     for rows in np.split(np.arange(len(accounts)), cuts) if len(accounts) else []:
         start, bits = change(foreign[rows])
@@ -187,10 +188,17 @@ def _victims(streams: pa.Table) -> pa.Table:
         if bits >= LEAST_BITS and np.isin(origin[theirs], origin[mine]).mean() <= MOST_OVERLAP:
             row = int(rows[start])
             found.append(
-                (str(accounts[row]), streams["operator_id"][row].as_py(), bits, len(rows) - len(theirs), len(theirs),
-                 streams["time"][row].as_py())
+                (streams["account_id"][row].as_py(), streams["operator_id"][row].as_py(), bits,
+                 len(rows) - len(theirs), len(theirs), streams["time"][row].as_py())
             )  # fmt: skip
     columns: list[list[object]] = [list(column) for column in zip(*found, strict=True)] or [[] for _ in VICTIMS]
     return pa.table(
         [pa.array(column, field.type) for column, field in zip(columns, VICTIMS, strict=True)], schema=VICTIMS
     )
+
+
+def _codes(column: pa.ChunkedArray) -> npt.NDArray[np.int32]:
+    """Strings as whole numbers, equal where they are equal."""
+    encoded = column.dictionary_encode().unify_dictionaries().combine_chunks()
+    chunks = encoded.chunks if isinstance(encoded, pa.ChunkedArray) else [encoded]
+    return np.concatenate([chunk.indices.to_numpy() for chunk in chunks] or [np.empty(0, np.int32)])
