@@ -21,7 +21,7 @@ from scipy.special import gammaln
 from stillwatch.linking import embeddings, groups
 from stillwatch.linking.communities import leiden
 from stillwatch.linking.matrix import Floats, Ints
-from stillwatch.linking.merging import Stocks, merged
+from stillwatch.linking.merging import Stocks, merged, odds
 from stillwatch.linking.null import Null
 from stillwatch.linking.pairs import Pairs
 
@@ -56,7 +56,7 @@ def apart(
         lists = [group.members[of == place] for place in range(len(lists))]
         if np.array_equal(before, of) or min(map(len, lists)) < MANY:
             break
-    if min(map(len, lists)) < MANY:
+    if min(map(len, lists)) < MANY or not _still_apart(control, group.members, lists):
         return [group]
     out = []
     for place in range(len(lists)):
@@ -111,6 +111,16 @@ def _parts(stocks: Stocks, start: list[Ints]) -> list[Ints]:
     large = [k for k, part in enumerate(parts) if len(part) >= MANY]
     sure = [k for k in large if all(gain[k, other] <= -LIKELY for other in large if other != k)]
     return [parts[k] for k in sure]
+
+
+def _still_apart(control: Null, members: Ints, lists: list[Ints]) -> bool:
+    """What the parts became is likelier apart as well.
+
+    Measured on a campaign of 452 accounts: two parts that nothing spoke for joining were left by the greedy way, and
+    once every member had gone to the nearer one, eight of ten views said that they have one stock (80 nats).
+    """
+    gain = odds(_stocks(control, members, [np.searchsorted(members, part) for part in lists]))
+    return bool((gain[~np.eye(len(lists), dtype=bool)] <= -LIKELY).all())
 
 
 def _nearest(control: Null, where: embeddings.Points | None, parts: list[Ints], nodes: Ints) -> Ints:

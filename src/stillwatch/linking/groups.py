@@ -16,7 +16,7 @@ to a ring that holds a large part of its tokens, whose weights are then small.)
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.special import gammaln
@@ -47,12 +47,16 @@ class Group:
     """Log p that no one hand holds them, from what is left when the strongest family of views is set aside."""
     means_log_p: float = float("nan")
     """Log p that people with one place and no more hold them (`means`)."""
+    near: Floats = field(default_factory=lambda: np.empty(0))
+    """Of each member how far it leans the members' way in what it asks, typically 1, [members]; empty if not known."""
     price: float = 0.0
     """Nats that its evidence of one hand must pay (`sources.Source`)."""
 
     def only(self, some: np.ndarray) -> Group:
         """Those of its members that are flagged, [members]."""
-        return replace(self, members=self.members[some], member_log_p=self.member_log_p[some], proven=self.proven[some])
+        near = self.near[some] if len(self.near) else self.near
+        kept = {"members": self.members[some], "member_log_p": self.member_log_p[some], "proven": self.proven[some]}
+        return replace(self, near=near, **kept)
 
 
 def family_log_e(null: Null, members: Ints, order: Ints) -> Floats:

@@ -223,16 +223,15 @@ def _members(code: Ints) -> list[Ints]:
 
 
 def assemble(nodes: int, strong: Pairs, found: list[groups.Group], seed: int) -> operators.Membership:
-    """Each node to the group that supports it most, the rest to components of links, the rest alone."""
+    """Each node to its group, the rest to components of links, the rest alone."""
     operator = np.arange(nodes, dtype=np.int64)
     evidence, proven = np.zeros(nodes), np.ones(nodes, dtype=bool)
     hand, means = np.full(nodes, np.nan), np.full(nodes, np.nan)
     taken = np.zeros(nodes, dtype=bool)
-    for group in found:
-        mine = group.members[~taken[group.members]]
-        better = ~taken[group.members]
+    for group, kept in zip(found, _settled(nodes, found), strict=True):
+        mine = group.members[kept]
         operator[mine] = nodes + int(group.members[0])
-        evidence[mine], proven[mine] = group.member_log_p[better], group.proven[better]
+        evidence[mine], proven[mine] = group.member_log_p[kept], group.proven[kept]
         hand[mine], means[mine] = group.hand_log_p, group.means_log_p
         taken[mine] = True
     left = strong.where(~taken[strong.a] & ~taken[strong.b])
@@ -248,6 +247,17 @@ def assemble(nodes: int, strong: Pairs, found: list[groups.Group], seed: int) ->
     rest = ~taken
     operator[rest] = label[rest] + 2 * nodes
     return operators.Membership(operator, evidence, proven, hand, means)
+
+
+def _settled(nodes: int, found: list[groups.Group]) -> list[np.ndarray]:
+    """Which members each group keeps: a node of several goes to the one whose way it leans most, else to the first."""
+    best, owner = np.full(nodes, -np.inf), np.full(nodes, -1, dtype=np.int64)
+    for place, group in enumerate(found):
+        near = group.near if len(group.near) else np.full(len(group.members), -1.0)
+        better = near > best[group.members]
+        mine = group.members[better]
+        best[mine], owner[mine] = near[better], place
+    return [owner[group.members] == place for place, group in enumerate(found)]
 
 
 def calibrate(

@@ -37,9 +37,7 @@ def merged(stocks: Stocks) -> tuple[Ints, Floats]:
     """
     state = _State(stocks)
     size = len(state.total)
-    gain = np.stack([state.gains(slot) for slot in range(size)]) if size else np.zeros((0, 0))
-    gain = np.tril(gain, -1) + np.tril(gain, -1).T
-    np.fill_diagonal(gain, -np.inf)
+    gain = odds(stocks)
     top = gain.max(axis=1, initial=-np.inf)
     name, label = np.arange(size), np.arange(size)
     for fresh in range(size, 2 * size):
@@ -62,6 +60,16 @@ def merged(stocks: Stocks) -> tuple[Ints, Floats]:
     place = np.full(size, -1)
     place[alive] = np.arange(len(alive))
     return place[label].astype(np.int64), gain[np.ix_(alive, alive)]
+
+
+def odds(stocks: Stocks) -> Floats:
+    """Log odds that two communities have one stock and not two, [C, C]; -inf on the diagonal."""
+    state = _State(stocks)
+    size = len(state.total)
+    gain = np.stack([state.gains(slot) for slot in range(size)]) if size else np.zeros((0, 0))
+    gain = np.tril(gain, -1) + np.tril(gain, -1).T
+    np.fill_diagonal(gain, -np.inf)
+    return gain
 
 
 def _first(gain: Floats, top: Floats, name: Ints) -> tuple[int, int]:
