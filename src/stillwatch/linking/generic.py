@@ -263,7 +263,7 @@ def group_table(control: Null, found: Found, people: pa.Table, order: list[Ints]
     rows = []
     for members in _members(found.label, 2):
         code = int(found.label[members[0]])
-        bits = -existence_log_p(control, members, rank) / LN2
+        bits = abs(existence_log_p(control, members, rank)) / LN2
         kind = "scan" if code in by_scan else "links"
         views = ",".join(speaking(control, members))
         rows.append((ids[members[0]], len(members), int(links[code]), bits, kind, views))
