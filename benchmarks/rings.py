@@ -367,56 +367,39 @@ def recall_by_dose(people: pa.Table, rings: Rings) -> dict[str, dict[str, float 
     return out
 
 
-def events(folder: Path, seed: int) -> dict[str, Any]:
-    """Nulls, planted rings and raw rates of each set."""
-    out = {}
-    for name, build in EVENTS.items():
-        table = build(folder)
-        start = time.perf_counter()
-        raw = generic.link_traits(table, EVENT_VIEWS, seed=seed)
-        seconds = time.perf_counter() - start
-        n = raw.counts["accounts"]
-        big = raw.groups.filter(pc.greater_equal(raw.groups["accounts"], LEAST))
-        linker = Linker(table, EVENT_VIEWS, seed)
-        empty = shuffled_traits(table, linker, seed)
-        out[name] = {
-            "accounts": n,
-            "traits": len(table),
-            "seconds": round(seconds, 1),
-            "raw": {
-                "links": len(raw.links),
-                "links_a_million_pairs": round(len(raw.links) / (n * (n - 1) / 2) * 1e6, 3),
-                "groups": len(raw.groups),
-                "accounts_in_groups": pc.sum(raw.groups["accounts"]).as_py() or 0,
-                "groups_of_8_or_more": len(big),
-                "accounts_in_groups_of_8_or_more": pc.sum(big["accounts"]).as_py() or 0,
-                "biggest": pc.max(raw.groups["accounts"]).as_py() or 0,
-            },
-            "shuffled": linker.false(0.01, range(1, 4)),
-            "planted": {
-                f"{what} things, in {where}": recall_of_planted(into, seed, popular=what == "popular")
-                for where, into in (("the raw set", table), ("a shuffle", empty))
-                for what in ("rare", "popular")
-            },
-        }
-    return out
+def events(name: str, folder: Path, seed: int, shuffles: int) -> dict[str, Any]:
+    """Nulls, planted rings and raw rates of one set."""
+    table = EVENTS[name](folder)
+    start = time.perf_counter()
+    raw = generic.link_traits(table, EVENT_VIEWS, seed=seed, check=False)
+    seconds = time.perf_counter() - start
+    n = raw.counts["accounts"]
+    big = raw.groups.filter(pc.greater_equal(raw.groups["accounts"], LEAST))
+    return {
+        "seed": seed,
+        "accounts": n,
+        "traits": len(table),
+        "seconds": round(seconds, 1),
+        "raw": {
+            "links": len(raw.links),
+            "links_a_million_pairs": round(len(raw.links) / (n * (n - 1) / 2) * 1e6, 3),
+            "groups": len(raw.groups),
+            "accounts_in_groups": pc.sum(raw.groups["accounts"]).as_py() or 0,
+            "groups_of_8_or_more": len(big),
+            "accounts_in_groups_of_8_or_more": pc.sum(big["accounts"]).as_py() or 0,
+            "biggest": pc.max(raw.groups["accounts"]).as_py() or 0,
+        },
+        "shuffled": Linker(table, EVENT_VIEWS, seed).false(0.01, range(1, shuffles + 1)),
+        "planted": {
+            f"{what} things": recall_of_planted(table, seed, popular=what == "popular") for what in ("rare", "popular")
+        },
+    }
 
 
 def recall_of_planted(table: pa.Table, seed: int, *, popular: bool) -> dict[str, dict[str, float | None]]:
     """Plant, link, and look where the rings are."""
     mixed, rings = planted(table, seed, popular=popular)
     return recall_by_dose(generic.link_traits(mixed, EVENT_VIEWS, seed=seed, check=False).operators, rings)
-
-
-def shuffled_traits(table: pa.Table, linker: Linker, seed: int) -> pa.Table:
-    """A log of the same degrees in which nobody is linked; the first view stays first."""
-    shared = shuffled(linker.control.shared, seed + 1)
-    ids = np.array(linker.nodes.names)
-    coo = shared.rows.tocoo()
-    names = np.array([view.name for view in shared.views])[shared.view[coo.col]]
-    rows = [traits(name, ids[coo.row[names == name]], coo.col[names == name]) for name in dict.fromkeys(names)]
-    rows.sort(key=lambda part: part["view"][0].as_py() != table["view"][0].as_py())
-    return pa.concat_tables(rows)
 
 
 # --- output ---------------------------------------------------------------------------------------------------------
@@ -436,33 +419,38 @@ def show_hop(found: dict[str, Any]) -> None:
     print("floor, all:", found["floor"]["all"], "\nshuffled:", found["shuffled"])
 
 
-def show_events(found: dict[str, Any]) -> None:
-    for name, values in ((name, found[name]) for name in EVENTS):
-        print(f"{name}: {values['accounts']:,} accounts, {values['seconds']} s; raw {values['raw']}")
-        print("  shuffled:", values["shuffled"])
-        for where, recall in values["planted"].items():
-            print(f"  {where}: recall by size (rows {SIZES}) and dose (columns {DOSES}); purity in brackets")
-            for size in SIZES:
-                cells = [recall[f"size {size}, dose {dose}"] for dose in DOSES]
-                print("   ", *(f"{cell['recall']:.2f} ({cell['purity'] if cell['purity'] else '-'})" for cell in cells))
+def show_events(name: str, values: dict[str, Any]) -> None:
+    print(f"{name}: {values['accounts']:,} accounts, {values['seconds']} s; raw {values['raw']}")
+    print("  shuffled:", values["shuffled"])
+    for where, recall in values["planted"].items():
+        print(f"  {where}: recall by size (rows {SIZES}) and dose (columns {DOSES}); purity in brackets")
+        for size in SIZES:
+            cells = [recall[f"size {size}, dose {dose}"] for dose in DOSES]
+            print("   ", *(f"{cell['recall']:.2f} ({cell['purity'] if cell['purity'] else '-'})" for cell in cells))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--traces", type=Path, help="Folder with hop_*.parquet and the two event sets.")
-    parser.add_argument("--part", choices=("hop", "events", "all"), default="all")
+    parser.add_argument("--part", choices=("hop", *EVENTS, "all"), default="all")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--shuffles", type=int, default=3, help="Degree-preserving shuffles of each event set.")
     chosen = parser.parse_args()
     if chosen.traces is None or not (chosen.traces / "hop_edges.parquet").is_file():
         print("skipped: needs --traces FOLDER with hop_edges.parquet, hop_accounts.parquet, hop_labels_dev.parquet")
         return
     target = ROOT / "benchmarks" / "results" / "rings.json"
-    out = json.loads(target.read_text(encoding="utf-8")) if target.is_file() else {}
-    for name, run, show in (("hop", hop, show_hop), ("events", events, show_events)):
-        if chosen.part in (name, "all"):
-            out[name] = {"seed": chosen.seed, **run(chosen.traces, chosen.seed)}
-            show(out[name])
-            target.write_text(json.dumps(out, indent=1) + "\n", encoding="utf-8")
+    for name in ("hop", *EVENTS):
+        if chosen.part not in (name, "all"):
+            continue
+        if name == "hop":
+            found = {"seed": chosen.seed, **hop(chosen.traces, chosen.seed)}
+            show_hop(found)
+        else:
+            found = events(name, chosen.traces, chosen.seed, chosen.shuffles)
+            show_events(name, found)
+        out = json.loads(target.read_text(encoding="utf-8")) if target.is_file() else {}
+        target.write_text(json.dumps(out | {name: found}, indent=1) + "\n", encoding="utf-8")
     print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, "MiB")
 
 
