@@ -250,7 +250,7 @@ def hop(folder: Path, seed: int) -> dict[str, Any]:
         },
         "floor": floor,
         "command": curves["peers, links and scan"][0],
-        "shuffled": linkers[VARIANTS[chosen][0]].false(0.01, range(1, 6)),
+        "shuffled": linkers[VARIANTS[chosen][0]].false(0.01, range(1, 4)),
         "seconds_a_rate": seconds,
         "curves": curves,
     }
