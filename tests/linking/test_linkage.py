@@ -90,6 +90,21 @@ def test_a_second_run_replaces_the_first_and_nothing_else(rows: list[Row], tmp_p
     with pytest.raises(UsageError, match="did not write"):
         link_file(LinkRequest(path, other))
     assert (other / "sketches.parquet").exists()
+    for name, text in (("report.html", "<p>"), ("manifest.json", '{"command": "scan"}'), ("manifest.json", "no json")):
+        kept = tmp_path / f"kept-{name}-{len(text)}"
+        kept.mkdir()
+        (kept / name).write_text(text, encoding="utf-8")
+        with pytest.raises(UsageError, match="did not write"):
+            link_file(LinkRequest(path, kept))
+        assert (kept / name).read_text(encoding="utf-8") == text
+
+
+def test_a_run_that_was_cut_short_can_be_repeated(rows: list[Row], tmp_path: Path) -> None:
+    path, out = tmp_path / "traits.parquet", tmp_path / "out"
+    pq.write_table(table(rows), path)
+    first = link_file(LinkRequest(path, out)).read("groups")
+    (out / "manifest.json").unlink()
+    assert link_file(LinkRequest(path, out)).read("groups").equals(first)
 
 
 def test_csv_json_lines_and_parquet_say_the_same(rows: list[Row], tmp_path: Path) -> None:

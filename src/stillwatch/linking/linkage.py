@@ -14,18 +14,18 @@ import pyarrow.compute as pc
 
 from stillwatch import __version__
 from stillwatch.engine.meter import Meter
-from stillwatch.engine.runfolder import RunFolder
+from stillwatch.engine.runfolder import MANIFEST, RunFolder
 from stillwatch.errors import InputError, RunError, UsageError
 from stillwatch.ingest.given import GivenTraits, read_traits
 from stillwatch.linking.generic import SETTINGS, GenericResult, link_traits
 from stillwatch.linking.views import View, view_of
-from stillwatch.model import GROUPS
 from stillwatch.progress import SILENT, Progress
 from stillwatch.settings import LinkingSettings
 
 MOST_VIEWS = 60
 """A link remembers its views as the bits of one number."""
 COMMAND = "link"
+TABLES = ("links", "operators", "groups", "rejects")
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,8 @@ def link_file(request: LinkRequest, progress: Progress = SILENT) -> RunFolder:
         found = link_traits(given.traits, request.views, request.settings, request.seed)
     with meter.stage("writing"):
         run.begin()
-        run.write("links", found.links)
-        run.write("operators", found.operators)
-        run.write("groups", found.groups.cast(GROUPS))
-        run.write("rejects", given.rejects)
+        for name, table in zip(TABLES, (found.links, found.operators, found.groups, given.rejects), strict=True):
+            run.write(name, table)
     run.write_manifest(_manifest(request, given, found, meter))
     return run
 
@@ -66,14 +64,19 @@ def _spare(request: LinkRequest) -> None:
         raise RunError(f"{out} is no folder")
     if request.traits.exists() and out.exists() and request.traits.resolve().parent == out.resolve():
         raise UsageError(f"--out {out} is the folder of the input, whose tables would be replaced: name another")
-    if not out.is_dir() or not any(out.iterdir()):
+    if not out.is_dir():
         return
+    there = {path.name for path in out.iterdir()}
+    foreign = {name for name in there if name.endswith(".parquet")} - {f"{name}.parquet" for name in TABLES}
+    if foreign or "report.html" in there or (MANIFEST in there and _kind(out) != COMMAND):
+        raise UsageError(f"--out {out} holds what `stillwatch link` did not write: name another folder")
+
+
+def _kind(folder: Path) -> object:
     try:
-        ours = RunFolder(out).manifest().get("kind") == COMMAND
+        return RunFolder(folder).manifest().get("kind")
     except RunError:
-        ours = False
-    if not ours and any(out.glob("*.parquet")):
-        raise UsageError(f"--out {out} holds tables that `stillwatch link` did not write: name another folder")
+        return None
 
 
 def _not_too_many(path: Path, given: GivenTraits) -> None:
