@@ -69,6 +69,7 @@ def test_links_lead_somewhere(page: Path) -> None:
     [
         ("events", model.EVENTS),
         ("releases", model.RELEASES),
+        ("groups", model.GROUPS),
         *model.TABLES.items(),
     ],
 )

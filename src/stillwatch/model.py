@@ -134,6 +134,11 @@ OPERATORS = _schema(
 `hand_bits`: what they share, the strongest family of views set aside, against chance; null where it was not tested.
 `means_bits`: how many of them share a card, a phone, a credential or a conversation, against chance; null likewise."""
 
+GROUPS = _schema(
+    ("operator_id", _s), ("accounts", _i), ("links", _i), ("bits", _f), ("found_by", _s), ("views", _s),
+)  # fmt: skip
+"""Groups that `stillwatch link` found (no part of a scan): `bits` = -log2 p of the whole group, the search paid."""
+
 VICTIMS = _schema(
     ("account_id", _s), ("operator_id", _s), ("bits", _f), ("own_events", _i), ("foreign_events", _i), ("since", TIME),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The table of operators at the end of a scan."""
+"""The tables that commands print at their end: operators, looks, groups."""
 
 from __future__ import annotations
 
@@ -51,6 +51,27 @@ def looks_table(replayed: RunFolder) -> Table:
         )]  # fmt: skip
         head = [f"{row['day']}", _short(row["events"]), f"{row['accounts']:,}", f"{row['level']:.1g}"]
         table.add_row(*head, *(f"{count:,}" if count else "" for count in counts))
+    return table
+
+
+def groups_table(run: RunFolder, most: int = 20) -> Table:
+    """The groups of `stillwatch link`, the largest `most`; the caption counts the rest and the false links."""
+    groups, manifest = run.read("groups"), run.manifest()
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), caption_justify="left", header_style="dim")
+    table.add_column("group", no_wrap=True)
+    for name in ("accounts", "links", "bits"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("found by", no_wrap=True)
+    table.add_column("views")
+    for row in groups.slice(0, most).to_pylist():
+        counts = [f"{row['accounts']:,}", f"{row['links']:,}", f"{row['bits']:.1f}"]
+        table.add_row(visible(row["operator_id"], 40), *counts, row["found_by"], Text(visible(row["views"], 60)))
+    counts, fake = manifest["counts"], manifest["shuffled"]
+    table.caption = Text(
+        f"{counts['accounts']:,} accounts, {counts['links']:,} links, {counts['groups']:,} groups of "
+        f"{counts['accounts_in_groups']:,} accounts; on a shuffle that keeps every degree, where all are false: "
+        f"{fake['links']:,} links, {fake['groups']:,} groups"
+    )
     return table
 
 

@@ -116,8 +116,8 @@ def link(
     count = {"accounts": len(nodes.ids), "nodes": len(nodes), "collapsed": int(nodes.sizes[nodes.sizes > 1].sum())}
     links = pa.concat_tables(
         [
-            _links(strong, control.shared, nodes, "control"),
-            _links(significant(texts, len(nodes), settings.fdr), source.shared, nodes, "content"),
+            link_table(strong, control.shared, nodes, "control"),
+            link_table(significant(texts, len(nodes), settings.fdr), source.shared, nodes, "content"),
         ]
     )
     return LinkResult(links, operators.table(nodes, belongs), false_links, count, clock.seconds)
@@ -277,7 +277,7 @@ def calibrate(
     return out
 
 
-def _links(pairs: Pairs, shared: Incidence, nodes: Nodes, kind: str) -> pa.Table:
+def link_table(pairs: Pairs, shared: Incidence, nodes: Nodes, kind: str) -> pa.Table:
     """model.LINKS, by account ids; the least id of a collapsed organisation stands for it."""
     n = len(nodes)
     q: Floats = q_values(pairs.log_p, n * (n - 1) / 2)

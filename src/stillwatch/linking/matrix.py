@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -94,11 +94,16 @@ class Traits:
     nodes: int
     matrices: dict[str, sp.csr_matrix]
     """View -> nodes x tokens with n; tokens in no order that means anything."""
+    views: Mapping[str, View] = field(default_factory=dict)
+    """What the caller says of views; of others `views.view_of` says it."""
+
+    def view(self, name: str) -> View:
+        """The view called `name`."""
+        return self.views.get(name) or view_of(name)
 
     def incidence(self, kind: str) -> Incidence:
         """All views of one kind."""
-        names = [name for name in self.matrices if view_of(name).kind == kind]
-        views = [view_of(name) for name in names]
+        views = [view for view in map(self.view, self.matrices) if view.kind == kind]
         chosen = [_chosen(self.matrices[v.name]) if v.one else self.matrices[v.name] for v in views]
         return incidence(views, chosen, self.nodes)
 
@@ -110,16 +115,23 @@ def _chosen(matrix: sp.csr_matrix) -> sp.csr_matrix:
     return sp.csr_matrix((np.ones(len(rows), np.int64), (rows, columns)), shape=matrix.shape)
 
 
-def read(table: pa.Table, ids: pa.Array, node_of: Ints, nodes: int, skip: frozenset[str] = frozenset()) -> Traits:
+def read(
+    table: pa.Table,
+    ids: pa.Array,
+    node_of: Ints,
+    nodes: int,
+    skip: frozenset[str] = frozenset(),
+    views: Mapping[str, View] | None = None,
+) -> Traits:
     """Traits of `table` for accounts `ids`, whose nodes are `node_of`; rows of one (node, token) add."""
-    views = _encoded(table["view"])
+    names = _encoded(table["view"])
     node = node_of[pc.index_in(table["account_id"], value_set=ids).to_numpy(zero_copy_only=False).astype(np.int64)]
     counts = table["n"].to_numpy()
     matrices = {}
-    for code, name in sorted(enumerate(views.dictionary.to_pylist()), key=lambda pair: str(pair[1])):
+    for code, name in sorted(enumerate(names.dictionary.to_pylist()), key=lambda pair: str(pair[1])):
         if name in skip:
             continue
-        here = np.flatnonzero(np.asarray(views.indices) == code)
+        here = np.flatnonzero(np.asarray(names.indices) == code)
         tokens = _encoded(table["token"].take(pa.array(here)))
         # tokens in their own order, whatever the order of the rows: sums come out the same to the last bit
         place = pc.rank(tokens.dictionary, tiebreaker="first").to_numpy().astype(np.int64) - 1
@@ -127,7 +139,7 @@ def read(table: pa.Table, ids: pa.Array, node_of: Ints, nodes: int, skip: frozen
         matrix = sp.csr_matrix((counts[here], (node[here], place[np.asarray(tokens.indices)])), shape=shape)
         matrix.sum_duplicates()
         matrices[name] = matrix
-    return Traits(nodes, matrices)
+    return Traits(nodes, matrices, dict(views or {}))
 
 
 def _encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
