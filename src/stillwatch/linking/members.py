@@ -2,7 +2,7 @@
 
 Rare words take in people who use the same library of templates; embeddings take in people with few events; shared
 traits take in people at whose home a proxy stands. Measured on a campaign with half cover traffic: eleven honest
-accounts beside 128 members, every one of them by a single kind. So a member needs two kinds of which one is control, or
+accounts beside 128 members, every one by a single kind. So a member needs two kinds of which one is control, or
 words and an embedding that leans the members' way by a third as far as theirs do at least, or an embedding that nearly
 does as theirs do or that chance would not yield for anybody of the whole log. What was missed joins by control and one more
 kind, or by words and an embedding that are both so certain.
@@ -27,8 +27,8 @@ from stillwatch.linking.sources import LEAST, membership
 
 ROUNDS = 4
 LEAN = 0.35
-"""Share of the members' typical cosine with their centre below which words say only that templates are shared. Measured:
-another campaign's accounts in the candidates of a large one .17 to .29, members with few events from .38."""
+"""Share of the members' typical cosine with their centre below which words say only that templates are shared.
+Measured: another campaign's accounts in the candidates of a large one .17 to .29, members with few events from .38."""
 NEAR = 0.7
 """Share of the members' typical cosine with their centre from which an embedding speaks for itself. Measured where two
 rings sent public questions: nine in ten members are above it, and of 75 honest accounts in the candidates four."""
