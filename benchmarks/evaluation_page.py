@@ -177,8 +177,8 @@ def early() -> list[str]:
     lines = [
         "\n## How early\n",
         f"`seed` at scale {part['scale']:g}, background {part['background']:g}, looked at on the evening of each of "
-        f"its first {part['days']} days ({part['events']:,} events by then), under the level that a daily replay spends "
-        "(`python benchmarks/early.py`):\n",
+        f"its first {part['days']} days ({part['events']:,} events by then), under the level that a daily replay "
+        "spends (`python benchmarks/early.py`):\n",
     ]
     rows = [
         [row["campaign"], f"{row['accounts']:,}", f"{row['exchanges']:,}", row["day"] or "not in these days",

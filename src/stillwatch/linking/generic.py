@@ -26,6 +26,7 @@ from stillwatch.linking.link import LN2, everyone, link_table, significant
 from stillwatch.linking.matrix import Floats, Incidence, Ints, read
 from stillwatch.linking.null import Null, null
 from stillwatch.linking.pairs import Pairs, scan_pairs
+from stillwatch.linking.scores import TWICE
 from stillwatch.linking.shuffle import shuffled
 from stillwatch.linking.strata import Strata, strata
 from stillwatch.linking.views import View
@@ -274,6 +275,21 @@ def group_table(control: Null, found: Found, people: pa.Table, order: list[Ints]
 def speaking(control: Null, members: Ints) -> list[str]:
     """Views in which at least two members share a token that is `groups.TWICE` as popular here as expected."""
     shared = control.shared
-    held: Floats = groups.holders(control, members)
-    odd = (held >= 2) & (held >= groups.TWICE * groups.means(control, members))
+    rows = shared.rows[members]
+    held = np.bincount(rows.indices, minlength=rows.shape[1]).astype(np.float64)
+    odd = (held >= 2) & (held >= TWICE * expected(control, members))
     return sorted({shared.views[v].name for v in np.unique(shared.view[odd])})
+
+
+def expected(null: Null, members: Ints) -> Floats:
+    """Members expected to hold each token: mu_a = sum over members of d_i r_a(i), [A]."""
+    shared = null.shared
+    volume = shared.volume[members]
+    out = shared.share() * volume.sum(axis=0)[shared.view]
+    for column in range(2):
+        strata = null.more.member[members, column]
+        for s in np.unique(strata[strata > 0]):
+            row = null.more.excess[[s]]
+            mine = volume[strata == s].sum(axis=0)
+            out[row.indices] += row.data * mine[shared.view[row.indices]]
+    return out

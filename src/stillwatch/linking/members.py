@@ -4,8 +4,8 @@ Rare words take in people who use the same library of templates; embeddings take
 traits take in people at whose home a proxy stands. Measured on a campaign with half cover traffic: eleven honest
 accounts beside 128 members, every one by a single kind. So a member needs two kinds of which one is control, or
 words and an embedding that leans the members' way by a third as far as theirs do at least, or an embedding that nearly
-does as theirs do or that chance would not yield for anybody of the whole log. What was missed joins by control and one more
-kind, or by words and an embedding that are both so certain.
+does as theirs do or that chance would not yield for anybody of the whole log. What was missed joins by control and
+one more kind, or by words and an embedding that are both so certain.
 
 That is repeated until nobody comes or goes: people taken in together speak for each other in the first round (measured
 where the ring's accounts also carried real people's requests: of 44 honest accounts six were left after one round, and
