@@ -29,7 +29,7 @@ ELSEWHERE = 0.5
 """Most other accounts that may hold it besides the one in question, for each member that does."""
 LEAST_MARKS = 3
 """Fewer marks are no stream, however rare they are."""
-TRIM = 0.01
+TRIM = 0.05
 """Share of the accounts outside, those with most marks for what they hold, that is left out of the null's rate."""
 ROUNDS = 3
 
