@@ -25,9 +25,10 @@ from stillwatch.model import VICTIMS
 MEANS = ("payment", "phone", "signup_burst")
 """Views of what an account was opened with."""
 LEAST_OWN = 20
-"""Events of its own that an owner has sent."""
-LEAST_DAYS = 2
-"""Days before the turn on which it sent some of them."""
+"""Events of its own that an owner has sent, on at least `LEAST_DAYS` days."""
+LEAST_BEFORE = 10
+"""Of these, before the turn."""
+LEAST_DAYS = 3
 LEAST_BITS = 20.0
 STRAY = 0.1
 """Most of the events before the turn that may look foreign."""
@@ -35,8 +36,11 @@ OLDEST = 0.1
 """An owner is older than nine in ten of the operator's accounts, where sign-ups are known."""
 MOST_OVERLAP = 0.1
 """Largest share of foreign events that may come from an origin the owner had used before."""
-MOST_SHARED = 0.2
-"""Largest share of the owner's events that may come from an origin of the foreign ones."""
+MOST_SHARED = 0.75
+"""Largest share of the owner's events after the turn that may come from origins of the foreign ones.
+
+Nearly all of a hired account's cover does; an owner and a thief may both use a cloud.
+"""
 
 
 @dataclass(frozen=True)
@@ -75,10 +79,14 @@ def turn(times: pa.ChunkedArray, origin: np.ndarray, foreign: np.ndarray) -> dic
     own = np.flatnonzero(~foreign)
     before, theirs = own[own < start], start + np.flatnonzero(foreign[start:])
     day = np.asarray(times.cast(pa.int64()).to_numpy()) // 86_400_000_000
-    if bits < LEAST_BITS or len(own) < LEAST_OWN or len(np.unique(day[before])) < LEAST_DAYS:
+    if bits < LEAST_BITS or len(own) < LEAST_OWN or len(before) < LEAST_BEFORE:
         return None
-    came_before, shared = np.isin(origin[theirs], origin[before]), np.isin(origin[own], origin[theirs])
-    if came_before.mean() > MOST_OVERLAP or shared.mean() > MOST_SHARED:
+    if len(np.unique(day[own])) < LEAST_DAYS:
+        return None
+    if np.isin(origin[theirs], origin[before]).mean() > MOST_OVERLAP:
+        return None
+    after = own[own > start]
+    if len(after) and np.isin(origin[after], origin[theirs]).mean() > MOST_SHARED:
         return None
     found = {"bits": bits, "own_events": len(foreign) - len(theirs), "foreign_events": len(theirs)}
     return {**found, "since": times[start].as_py()}
