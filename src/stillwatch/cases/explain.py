@@ -125,13 +125,16 @@ def stream_lines(found: Explanation) -> list[str]:
 
 def _line(step: Step, start: float, fancy: bool) -> str:
     """One finding: its bar from where the last one ended, bits, and what was measured against what."""
+    measured = "" if step.statistic is None else f", {step.statistic:.3g}"
+    null = "" if step.null is None else f" against {step.null:.3g}"
     if step.bits is None:
-        return f"  {'':{WIDTH}}  {'n/a':>7}  {step.signal}: not available"
+        # a condition, worth no bits, is not the same as what could not be looked at
+        looked = step.outcome != "not_available"
+        said = f"{step.outcome.replace('_', ' ')}{measured}{null}" if looked else "not available"
+        return f"  {'':{WIDTH}}  {'' if looked else 'n/a':>7}  {step.signal}: {said}"
     full, scale = ("█", "·") if fancy else ("#", ".")
     low, high = sorted((start, start + step.bits))
     cells = [full if step.counted and low <= (k + 0.5) * BITS / WIDTH < high else scale for k in range(WIDTH)]
-    measured = "" if step.statistic is None else f", {step.statistic:.3g}"
-    null = "" if step.null is None else f" against {step.null:.3g}"
     note = "" if step.counted else " (counted once, under another signal)"
     return (
         f"  {''.join(cells)}  {step.bits:+7.1f}  {step.signal}: {step.outcome.replace('_', ' ')}{measured}{null}{note}"

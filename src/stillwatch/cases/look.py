@@ -52,8 +52,11 @@ class Look:
     def streams(self, operator: str) -> list[dict[str, Any]]:
         """Streams that an operator's own accounts carry, and those of an accused operator in others' accounts.
 
-        `carrier` is the account's operator, `accused` whether the stream's is accused; the largest first.
+        `carrier` is the account's operator, `accused` whether the stream's is accused; the largest first. A run of an
+        older version has none.
         """
+        if not self.run.path("streams").exists():
+            return []
         return self.rows(
             "select streams.*, operators.operator_id as carrier, verdict = ? as accused from streams "
             "join operators using (account_id) join verdicts on verdicts.operator_id = streams.operator_id "
