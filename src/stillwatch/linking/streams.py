@@ -12,8 +12,9 @@ A stream accuses nobody: it says whose the requests are, not whose the account i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import ibis
@@ -85,6 +86,7 @@ def find(
     tests = float(sum(len(held.ids) - len(members) for _, members, _ in eligible))
     resellers = _resellers(accounts)
     inside = {account for _, members, _ in eligible for account in members}
+    reader = _Reader(sketches, [account for account in held.ids if account not in inside])
     found = [Streams(STREAMS.empty_table(), STREAM_EVENTS.empty_table(), VICTIMS.empty_table())]
     for operator, members, proven in eligible:
         rows, sure = ([held.place[account] for account in some] for some in (members, proven))
@@ -93,11 +95,9 @@ def find(
             continue
         suspects = {account: Suspect(True) for account in members} | _outside(held, carried, tests, fdr)
         known = pa.table({"view": held.views.take(carried.marks), "token": held.tokens.take(carried.marks)})
-        reader = _Reader(sketches, known)
-        strangers = [account for account in held.ids if account not in inside and account not in suspects]
-        ratio, stray = _learn(reader, members, strangers)
+        ratio, stray = _learn(reader, known, members, suspects)
         look = _Look(operator, suspects, ratio, stray, resellers, fdr)
-        found += [look.at(batch) for batch in reader.batches(list(suspects))]
+        found += [look.at(_marked(batch, known)) for batch in reader.batches(list(suspects))]
     return _together(found)
 
 
@@ -136,11 +136,16 @@ def _outside(held: marks.Held, carried: marks.Carriers, tests: float, fdr: float
 
 
 class _Reader:
-    """Events of chosen accounts with a column `marked`."""
+    """Events of chosen accounts."""
 
-    def __init__(self, sketches: ir.Table, known: pa.Table) -> None:
+    def __init__(self, sketches: ir.Table, outside: Sequence[str]) -> None:
         self.sketches = sketches
-        self.known = known
+        self.outside = outside
+
+    @cached_property
+    def strangers(self) -> pa.Table:
+        """Some events of accounts that are no operator's: examples of what is nobody's in particular."""
+        return self.events(_sampled(self.outside, MOST_ACCOUNTS), EACH)
 
     def batches(self, accounts: Sequence[str]) -> Iterator[pa.Table]:
         """Whole accounts, about `BATCH` events at once, in the order of accounts and time."""
@@ -167,32 +172,34 @@ class _Reader:
             t = t.mutate(nth=ibis.row_number().over(order))
             t = t.filter(t.nth < each)
         read = t.select(*COLUMNS).to_pyarrow()
-        read = read.sort_by([("account_id", "ascending"), ("time", "ascending"), ("event_id", "ascending")])
-        return read.append_column("marked", self._marked(read))
-
-    def _marked(self, events: pa.Table) -> pa.Array:
-        """Which events hold a mark of the operator."""
-        out = np.zeros(len(events), dtype=bool)
-        for view, column in MARKED.items():
-            tokens = self.known.filter(pc.equal(self.known["view"], view))["token"].to_pylist()
-            values = pa.array(sorted(int(token) for token in tokens), pa.uint64())
-            out |= pc.is_in(events[column], value_set=values).to_numpy()
-        return pa.array(out)
+        return read.sort_by([("account_id", "ascending"), ("time", "ascending"), ("event_id", "ascending")])
 
 
-def _learn(reader: _Reader, members: Sequence[str], strangers: Sequence[str]) -> tuple[likeness.Likeness, float]:
+def _marked(events: pa.Table, known: pa.Table) -> pa.Table:
+    """With a column `marked`: which events hold a mark of the operator; `known` has view and token of each mark."""
+    out = np.zeros(len(events), dtype=bool)
+    for view, column in MARKED.items():
+        tokens = known.filter(pc.equal(known["view"], view))["token"].to_pylist()
+        values = pa.array(sorted(int(token) for token in tokens), pa.uint64())
+        out |= pc.is_in(events[column], value_set=values).to_numpy()
+    return events.append_column("marked", pa.array(out))
+
+
+def _learn(
+    reader: _Reader, known: pa.Table, members: Sequence[str], suspects: Mapping[str, Suspect]
+) -> tuple[likeness.Likeness, float]:
     """How much likelier an event is the operator's, and the share of strangers' events that hold a mark."""
-    some = next(reader.batches(_sampled(members, MOST_ACCOUNTS)), None)
-    if some is None:
-        return likeness.fit(reader.events([]), reader.events([])), 0.5
-    unit = _units(some)
-    asked = np.zeros(unit.max() + 1, dtype=bool)
-    asked[unit[some["marked"].to_numpy()]] = True
-    positive = some.filter(pa.array(asked[unit]))
-    others = reader.events(_sampled(strangers, MOST_ACCOUNTS), EACH)
-    by_chance = others["marked"].to_numpy()
-    stray = (by_chance.sum() + 1.0) / (len(others) + 200.0)
-    return likeness.fit(_few(positive), _few(others.filter(pa.array(~by_chance)))), float(stray)
+    mine = next(reader.batches(_sampled(members, MOST_ACCOUNTS)), reader.strangers.slice(0, 0))
+    mine = _marked(mine, known)
+    unit = _units(mine)
+    asked = np.isin(unit, unit[mine["marked"].to_numpy()])
+    theirs = reader.strangers
+    free = pc.invert(pc.is_in(theirs["account_id"], value_set=pa.array(sorted(suspects), pa.string())))
+    theirs = _marked(theirs.filter(free), known)
+    by_chance = theirs["marked"].to_numpy()
+    stray = (by_chance.sum() + 1.0) / (len(theirs) + 200.0)
+    positive, negative = mine.filter(pa.array(asked)), theirs.filter(pa.array(~by_chance))
+    return likeness.fit(_few(positive), _few(negative)), float(stray)
 
 
 def _sampled(accounts: Sequence[str], most: int) -> list[str]:
