@@ -112,7 +112,7 @@ def measured(folder: Path, scale: float) -> dict[str, Any]:
     without, verdicts = judged(run, made, operators, None), judged(run, made, operators, found)
     again = RunFolder(folder / "again")
     return {
-        "world": name, "level": level, "seed": int(seed), "seconds": round(seconds, 1),
+        "world": name, "level": level, "seed": int(seed), "scale": scale, "seconds": round(seconds, 1),
         "verdicts": counts(labels, verdicts), "verdicts_without": counts(labels, without),
         **attributed(again, labels, verdicts, plan(folder, level, int(seed), scale)),
     }  # fmt: skip
@@ -217,6 +217,7 @@ def main() -> None:
     words.add_argument("--make", type=Path, help="folder to make and scan worlds in first")
     words.add_argument("--levels", nargs="+", default=["reseller", "stolen", "relay", "cover", "quiet"])
     words.add_argument("--only", nargs="+", help="names of worlds")
+    words.add_argument("--anew", action="store_true", help="forget the worlds that were measured before")
     words.add_argument("--seeds", type=int, default=5)
     words.add_argument("--scale", type=float, default=0.5)
     given = words.parse_args()
@@ -227,17 +228,19 @@ def main() -> None:
     folder = given.make or given.worlds
     if folder is None:
         raise SystemExit("name a folder of worlds: --worlds FOLDER, or --make FOLDER")
-    rows = []
+    rows = json.loads(RESULT.read_text())["worlds"] if RESULT.exists() and not given.anew else []
     for place in sorted(folder.iterdir()):
         if (place / "run" / "manifest.json").exists() and (not given.only or place.name in given.only):
-            rows.append(measured(place, given.scale))
+            row = measured(place, given.scale)
+            same = (row["world"], row["level"], row["seed"], row["scale"])
+            rows = [old for old in rows if (old["world"], old["level"], old["seed"], old["scale"]) != same] + [row]
             told(place.name, json.dumps(summary(rows[-1:])))
             levels = sorted({(row["world"], row["level"]) for row in rows})
             by_level = {
                 f"{world} {level}": summary([row for row in rows if (row["world"], row["level"]) == (world, level)])
                 for world, level in levels
             }
-            RESULT.write_text(json.dumps({"scale": given.scale, "levels": by_level, "worlds": rows}, indent=1) + "\n")
+            RESULT.write_text(json.dumps({"levels": by_level, "worlds": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
