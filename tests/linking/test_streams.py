@@ -168,3 +168,29 @@ def test_names_and_the_order_of_rows_do_not_count() -> None:
     two = find(sketches, traits, operators, declared)
     assert set(two.events["event_id"].to_pylist()) == set(one.events["event_id"].to_pylist())
     assert [(a, r, n) for a, r, n in outside(two)] == [(new[a], r, n) for a, r, n in outside(one)]
+
+
+def test_a_victim_of_thieves_in_other_words_is_told_by_their_exits() -> None:
+    """Hardly anything that the thief sends is marked or like the bank; it leaves through the ring's exits."""
+    pool = [f"exit{k}" for k in range(4)]
+    hired = [{**row, "address_prefix": pool[k % 4]} for k, row in enumerate(ring())]
+    owner = [event("owner", n, 40_000 + n, hour=3 * n, max_tokens=512) for n in range(80)]
+    theft = [
+        event("owner", 5000 + n, 90_000 + n if n % 10 else 1 + n // 10, hour=120 + 2 * n, max_tokens=512,
+              harvest=False, address_prefix=pool[n % 4])
+        for n in range(40)
+    ]  # fmt: skip
+    sketches, traits, operators = log(hired + people() + owner + theft)
+    exits = {(row["account_id"], row["address_prefix"]) for row in hired + people() + owner + theft}
+    left = [{"account_id": a, "view": "address_prefix", "token": t, "n": 1} for a, t in sorted(exits)]
+    for views, robbed in ((TRAITS.empty_table(), []), (pa.Table.from_pylist(left, schema=TRAITS), ["owner"])):
+        # the owner was linked to the ring
+        known = [name("ring0") if a == "owner" else o for a, o in zip(*operators_of(operators), strict=True)]
+        members = operators.set_column(1, "operator_id", pa.array(known, pa.string()))
+        together = pa.concat_tables([traits, views])
+        found = find(sketches, together, members)
+        assert victims.separate(members, found.turns, together).victims["account_id"].to_pylist() == robbed
+
+
+def operators_of(operators: pa.Table) -> tuple[list[str], list[str]]:
+    return operators["account_id"].to_pylist(), operators["operator_id"].to_pylist()

@@ -47,12 +47,12 @@ class Held:
     """Of each template."""
 
     @classmethod
-    def of(cls, traits: pa.Table, accounts: pa.Array) -> Held:
+    def of(cls, traits: pa.Table, accounts: pa.Array, views: tuple[str, ...] = VIEWS) -> Held:
         """From model.TRAITS; `accounts` are all ids of the log."""
         ids = sorted(set(accounts.to_pylist()))
-        chosen = traits.filter(pc.is_in(traits["view"], value_set=pa.array(VIEWS))).combine_chunks()
-        views, tokens = chosen["view"].combine_chunks().cast(pa.string()), chosen["token"].combine_chunks()
-        word = pc.binary_join_element_wise(views, tokens.cast(pa.string()), "\t").dictionary_encode()
+        chosen = traits.filter(pc.is_in(traits["view"], value_set=pa.array(views))).combine_chunks()
+        view, tokens = chosen["view"].combine_chunks().cast(pa.string()), chosen["token"].combine_chunks()
+        word = pc.binary_join_element_wise(view, tokens.cast(pa.string()), "\t").dictionary_encode()
         row = pc.index_in(chosen["account_id"].combine_chunks(), value_set=pa.array(ids, pa.string()))
         row, column = (np.asarray(codes.to_numpy(zero_copy_only=False), np.int64) for codes in (row, word.indices))
         shape = (len(ids), len(word.dictionary))

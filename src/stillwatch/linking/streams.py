@@ -36,6 +36,8 @@ KINDS = {
     "end_user": ("end_user_id",), "network": ("address_prefix",), "client": ("user_agent", "ja4"), "key": ("key_id",),
 }  # fmt: skip
 """Kinds of trace that may tell a stream from the account's other traffic; `time` is one more."""
+EXITS = ("address_prefix",)
+"""View of the networks that requests leave from."""
 ORIGIN = ("address_prefix", "user_agent", "ja4", "key_id")
 """Where a request came from, if the account does not say for whom it is."""
 CUSTOMERS = 5
@@ -86,6 +88,7 @@ def find(
     tests = float(sum(len(held.ids) - len(members) for _, members, _ in eligible))
     resellers = _resellers(accounts)
     inside = {account for _, members, _ in eligible for account in members}
+    exits = marks.Held.of(traits, operators["account_id"], EXITS)
     reader = _Reader(sketches, [account for account in held.ids if account not in inside])
     found = [Streams(STREAMS.empty_table(), STREAM_EVENTS.empty_table(), VICTIMS.empty_table())]
     for operator, members, proven in eligible:
@@ -96,7 +99,9 @@ def find(
         suspects = {account: Suspect(True) for account in members} | _outside(held, carried, tests, fdr)
         known = pa.table({"view": held.views.take(carried.marks), "token": held.tokens.take(carried.marks)})
         ratio, stray = _learn(reader, known, members, suspects)
-        look = _Look(operator, suspects, ratio, stray, resellers, fdr)
+        apart = np.array([held.place[account] for account in suspects if account not in members], np.int64)
+        places = marks.marks_of(exits.rows, np.array(rows), np.array(sure), apart, fdr)
+        look = _Look(operator, suspects, ratio, stray, resellers, set(exits.tokens.take(places).to_pylist()), fdr)
         found += [look.at(_marked(batch, known)) for batch in reader.batches(list(suspects))]
     return _together(found)
 
@@ -235,11 +240,11 @@ class _Look:
 
     def __init__(
         self, operator: str, suspects: dict[str, Suspect], ratio: likeness.Likeness, stray: float, resellers: set[str],
-        fdr: float,
+        exits: set[str], fdr: float,
     ) -> None:  # fmt: skip
         self.operator, self.suspects, self.ratio = operator, suspects, ratio
         self.by_mark = float(np.log(0.5 / stray)), float(np.log(0.5 / (1.0 - stray)))
-        self.resellers, self.fdr = resellers, fdr
+        self.resellers, self.exits, self.fdr = resellers, exits, fdr
 
     def at(self, events: pa.Table) -> Streams:
         """Streams among the events of whole accounts."""
@@ -276,6 +281,14 @@ class _Look:
         if not flag.any() or (not suspect.member and could and not told):
             return None, None, None
         turn = None if sells else victims.turn(events["time"], _origin(events), flag)
+        if turn is None and not sells:
+            # where hardly anything is marked, what left through the operator's exits is taken for its own
+            more = (
+                flag
+                | pc.is_in(events["address_prefix"], value_set=pa.array(sorted(self.exits), pa.string())).to_numpy()
+            )
+            turn = victims.turn(events["time"], _origin(events), more)
+            flag = flag if turn is None else more
         customers = set(events["end_user_id"].filter(pa.array(~flag)).drop_null().to_pylist())
         sells |= "end_user" in told and len(customers) >= CUSTOMERS
         times = events["time"].filter(pa.array(flag))

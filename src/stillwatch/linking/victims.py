@@ -5,7 +5,9 @@ tells the owner from a hired account is order: the owner's own traffic came befo
 sharply. Test: if the account's own and foreign events were mixed in random order, the chance of so few foreign ones
 among the k first is hypergeometric: exact; the best k counts, times the number of those tried. (The owner may have
 asked something in the operator's words before: a tenth is allowed.) The two streams must also come from different
-addresses or clients, which separates the owner from an operator that warms its accounts up.
+addresses or clients, and the owner's must not move to those of the foreign one, which separates the owner from an
+operator that warms its accounts up or covers its traffic. Nor may the account have been opened with an operator's
+means, or with its accounts. Which events are foreign is said by `streams`.
 """
 
 from __future__ import annotations
