@@ -38,6 +38,8 @@ DERIVED = (
     "links",
     "operators",
     "victims",
+    "streams",
+    "stream_events",
     "evidence",
     "verdicts",
 )

@@ -144,6 +144,17 @@ VICTIMS = _schema(
 )  # fmt: skip
 """Accounts of their own into which an operator's stream came (a stolen key): whose it is, and since when."""
 
+STREAMS = _schema(
+    ("account_id", _s), ("operator_id", _s), ("role", _s), ("events", _i), ("share", _f), ("marked", _i), ("bits", _f),
+    ("q", _f), ("since", TIME), ("until", TIME), ("kinds", _s),
+)  # fmt: skip
+"""An operator's requests inside an account; role is member, reseller, victim or mixed."""
+
+STREAM_EVENTS = _schema(
+    ("event_id", _s), ("account_id", _s), ("operator_id", _s), ("p", _f), ("marked", pa.bool_()),
+)  # fmt: skip
+"""Events of the streams: p is how probable it is that this one is the stream's."""
+
 EVIDENCE = _schema(
     ("operator_id", _s), ("signal", _s), ("dimension", _s), ("outcome", _s),
     ("bits", _f), ("statistic", _f), ("null", _f), ("support", _i),
@@ -161,7 +172,7 @@ REJECTS = _schema(("source", _s), ("row", _i), ("reason", _s))
 
 TABLES: dict[str, pa.Schema] = {
     "sketches": SKETCHES, "skeletons": SKELETONS, "accounts": ACCOUNTS, "traits": TRAITS, "profiles": PROFILES,
-    "links": LINKS, "operators": OPERATORS, "victims": VICTIMS, "evidence": EVIDENCE, "verdicts": VERDICTS,
-    "rejects": REJECTS,
+    "links": LINKS, "operators": OPERATORS, "victims": VICTIMS, "streams": STREAMS, "stream_events": STREAM_EVENTS,
+    "evidence": EVIDENCE, "verdicts": VERDICTS, "rejects": REJECTS,
 }  # fmt: skip
 """Tables of a run folder with a fixed schema; `summaries` has account_id, day and one column per signal's field."""

@@ -1,6 +1,7 @@
 """The walk: a line a stage, a named table a stage.
 
-log -> sketches -> summaries -> accounts -> traits -> profiles -> links -> operators -> evidence -> verdicts -> report
+log -> sketches -> summaries -> accounts -> traits -> profiles -> links -> operators -> streams -> evidence -> verdicts
+-> report
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from stillwatch.ingest.ingest import ingest
 from stillwatch.ingest.pseudonyms import Pseudonyms
 from stillwatch.ingest.report import IngestReport
 from stillwatch.judging import Judgement, judge
+from stillwatch.judging.carried import carried
 from stillwatch.judging.gather import gather
-from stillwatch.linking import profiles, traits, victims
+from stillwatch.linking import profiles, streams, traits, victims
 from stillwatch.linking.link import LinkResult, link
 from stillwatch.manifest import manifest
 from stillwatch.progress import SILENT, Progress
@@ -137,16 +139,19 @@ def _relations(run: RunFolder, request: ScanRequest, meter: Meter) -> None:
 
 
 def _link(run: RunFolder, request: ScanRequest) -> LinkResult:
-    """Traits, profiles -> links, operators, victims."""
-    shared, settings = run.read("traits"), request.settings
+    """Traits, profiles -> links, operators, streams, victims."""
+    shared, settings, known = run.read("traits"), request.settings, request.context.accounts
     linked = link(shared, run.read("profiles"), run.read("accounts"), settings.linking, seed=settings.seed)
     run.write("links", linked.links)
     with engine_in(run, request) as engine:
-        separated = victims.separate(
-            engine.table(run.path("sketches")), shared, linked.operators, request.context.accounts
-        )
+        sketches = engine.table(run.path("sketches"))
+        found = streams.find(sketches, shared, linked.operators, known, settings.linking.fdr)
+    separated = victims.separate(linked.operators, found.turns, shared, known)
+    found = streams.settled(found, separated)
     run.write("operators", separated.operators)
     run.write("victims", separated.victims)
+    run.write("streams", found.streams)
+    run.write("stream_events", found.events)
     return linked
 
 
@@ -160,6 +165,7 @@ def _judge(run: RunFolder, request: ScanRequest, progress: Progress) -> Judgemen
         seed=request.settings.seed,
         progress=progress,
     )
+    judgement = carried(judgement, run.read("streams"), run.read("operators"))
     run.write("evidence", judgement.evidence)
     run.write("verdicts", judgement.verdicts)
     return judgement

@@ -24,6 +24,7 @@ from stillwatch.engine.runfolder import MANIFEST, RunFolder
 from stillwatch.errors import RunError, UsageError
 from stillwatch.ingest.accounts import Context
 from stillwatch.ingest.report import IngestReport
+from stillwatch.judging.carried import CARRIES_OF
 from stillwatch.judging.explanations import Fit
 from stillwatch.judging.record import Records, evening
 from stillwatch.judging.sequential import Spending
@@ -211,7 +212,9 @@ def _renamed(run: RunFolder, found: Found, memory: pa.Table, records: Records) -
         evidence=_mapped(found.judgement.evidence, ids),
         explanations=explanations,
     )
-    for name, table in (("operators", carried), ("victims", victims), ("evidence", judgement.evidence),
+    streams, stream_events = (_mapped(run.read(name), ids) for name in ("streams", "stream_events"))
+    for name, table in (("operators", carried), ("victims", victims), ("streams", streams),
+                        ("stream_events", stream_events), ("evidence", judgement.evidence),
                         ("verdicts", verdicts)):  # fmt: skip
         run.write(name, table)
     return replace(found, judgement=judgement), identity.remember(memory, carried), identity.merged(memory, carried)
@@ -239,8 +242,8 @@ def _mapped(table: pa.Table, ids: Mapping[str, str]) -> pa.Table:
 
 
 def _retold(text: str, ids: Mapping[str, str], verdict: str) -> str:
-    """The statement on a victim names an operator."""
-    if verdict != Verdict.COMPROMISED_ACCOUNT:
+    """The statement on a victim, or on who carries a stream, names an operator."""
+    if verdict != Verdict.COMPROMISED_ACCOUNT and not text.startswith(CARRIES_OF):
         return text
     return " ".join(
         ids.get(word.rstrip(","), word.rstrip(",")) + word[len(word.rstrip(",")) :] for word in text.split(" ")

@@ -10,12 +10,14 @@ import ibis
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillwatch.linking.operators import name
-from stillwatch.linking.victims import STRAY, change, separate
-from stillwatch.model import OPERATORS, SKETCHES, TRAITS
+from stillwatch.linking.streams import find
+from stillwatch.linking.victims import STRAY, Separated, change, turn
+from stillwatch.linking.victims import separate as separate_turns
+from stillwatch.model import ACCOUNTS, OPERATORS, SKETCHES, TRAITS
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 BANK = 77
@@ -23,15 +25,16 @@ BANK = 77
 
 def event(account: str, hour: float, lead: int, origin: str) -> dict[str, Any]:
     return {
-        "event_id": f"{account}-{hour}", "source_id": 0, "source_row": 1, "model": "m", "account_id": account,
+        "event_id": f"{account}-{origin}-{hour}", "source_id": 0, "source_row": 1, "model": "m", "account_id": account,
         "time": START + timedelta(hours=hour), "lead_skeleton": lead, "address_prefix": origin, "user_agent": "sdk",
     }  # fmt: skip
 
 
 def world(extra: list[dict[str, Any]]) -> tuple[Any, pa.Table, pa.Table]:
-    """Eight hired accounts that ask from one template, and whatever else is given."""
+    """Eight hired accounts that ask from one template, whatever else is given, and forty strangers."""
     rows = [event(f"hired{k}", 240 + h, BANK, f"proxy{k}") for k in range(8) for h in range(24)]
     rows += [event("hired0", 230 + h / 10, 900 + h, "proxy0") for h in range(40)] + extra
+    rows += [event(f"stranger{k}", 6 * h, 10_000 + 100 * k + h, f"line{k}") for k in range(40) for h in range(20)]
     sketches = pa.Table.from_pylist(rows, schema=SKETCHES)
     counted: dict[tuple[str, str], int] = {}
     for row in rows:
@@ -43,12 +46,18 @@ def world(extra: list[dict[str, Any]]) -> tuple[Any, pa.Table, pa.Table]:
     accounts = sorted({row["account_id"] for row in rows})
     operators = pa.Table.from_pylist(
         [
-            {"account_id": a, "operator_id": name(accounts[0]), "membership_bits": 30.0, "proven": True}
+            {"account_id": a, "operator_id": name(a), "membership_bits": 0.0, "proven": True}
+            if a.startswith("stranger")
+            else {"account_id": a, "operator_id": name(accounts[0]), "membership_bits": 30.0, "proven": True}
             for a in accounts
         ],
         schema=OPERATORS,
     )
     return ibis.memtable(sketches), traits, operators
+
+
+def separate(sketches: Any, traits: pa.Table, operators: pa.Table, accounts: pa.Table | None = None) -> Separated:
+    return separate_turns(operators, find(sketches, traits, operators).turns, traits, accounts)
 
 
 OWNER = [event("owner", h * 6, 1000 + h, "home") for h in range(60)]
@@ -62,15 +71,32 @@ def test_the_owner_of_a_stolen_key_stands_alone() -> None:
     assert (row["own_events"], row["foreign_events"]) == (60, 40)
     assert row["since"] == START + timedelta(hours=250)
     by_account = dict(zip(*(result.operators[c].to_pylist() for c in ("account_id", "operator_id")), strict=True))
-    assert by_account.pop("owner") == name("owner")
-    assert set(by_account.values()) == {name("hired0")}
+    assert by_account["owner"] == name("owner")
+    assert {by_account[f"hired{k}"] for k in range(8)} == {name("hired0")}
 
 
 def test_the_operator_is_renamed_when_its_least_member_was_the_victim() -> None:
     rows = [{**row, "account_id": "a-owner"} for row in OWNER + THEFT]
     result = separate(*world(rows))
     assert result.victims["account_id"].to_pylist() == ["a-owner"]
-    assert set(result.operators["operator_id"].to_pylist()) == {name("hired0"), name("a-owner")}
+    assert {name("hired0"), name("a-owner")} <= set(result.operators["operator_id"].to_pylist())
+    assert result.victims["operator_id"].to_pylist() == [name("hired0")]
+
+
+@pytest.mark.parametrize(("others", "victims"), [("hired3", []), ("someone", ["owner"])])
+def test_who_pays_with_a_hired_account_s_card_is_hired(others: str, victims: list[str]) -> None:
+    sketches, traits, operators = world(OWNER + THEFT)
+    cards = [{"account_id": a, "view": "payment", "token": "card", "n": 1} for a in ("owner", others)]
+    traits = pa.concat_tables([traits, pa.Table.from_pylist(cards, schema=TRAITS)])
+    assert separate(sketches, traits, operators).victims["account_id"].to_pylist() == victims
+
+
+def test_who_opened_the_account_with_the_others_is_hired() -> None:
+    opened = [{"account_id": f"hired{k}", "created_at": START - timedelta(days=k)} for k in range(8)]
+    for days, victims in ((90, ["owner"]), (2, [])):
+        owner = {"account_id": "owner", "created_at": START - timedelta(days=days)}
+        accounts = pa.Table.from_pylist([*opened, owner], schema=ACCOUNTS)
+        assert separate(*world(OWNER + THEFT), accounts).victims["account_id"].to_pylist() == victims
 
 
 @pytest.mark.parametrize(
@@ -85,7 +111,8 @@ def test_the_operator_is_renamed_when_its_least_member_was_the_victim() -> None:
 def test_members_that_are_no_victims_stay(why: str, rows: list[dict[str, Any]]) -> None:
     result = separate(*world(rows))
     assert result.victims.num_rows == 0, why
-    assert result.operators["operator_id"].unique().to_pylist() == [name("hired0")]
+    by_account = dict(zip(*(result.operators[c].to_pylist() for c in ("account_id", "operator_id")), strict=True))
+    assert by_account["owner"] == by_account["hired7"] == name("hired0")
 
 
 def test_an_owner_who_once_asked_in_the_operators_words_is_still_one() -> None:
@@ -95,6 +122,19 @@ def test_an_owner_who_once_asked_in_the_operators_words_is_still_one() -> None:
     assert result.victims["since"].to_pylist() == [START + timedelta(hours=250)]
 
 
+def test_cover_from_the_exits_of_the_harvest_is_no_owner_s() -> None:
+    """An account whose first days are cover only, and which goes on with cover beside the harvest."""
+    foreign = np.array([False] * 40 + [True, False] * 40)
+    times = pa.chunked_array(
+        [pa.array([START + timedelta(hours=3 * k) for k in range(120)], pa.timestamp("us", "UTC"))]
+    )
+    elsewhere = np.where(foreign, 1, 0)
+    same = np.where(np.arange(120) < 40, 0, 1)
+    assert turn(times, elsewhere, foreign) is not None
+    assert turn(times, same, foreign) is None
+
+
+@settings(deadline=None)
 @given(st.lists(st.booleans(), max_size=60))
 def test_the_turn_is_the_likeliest_place_at_its_exact_chance(flags: list[bool]) -> None:
     n, m = len(flags), sum(flags)

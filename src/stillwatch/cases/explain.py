@@ -29,6 +29,10 @@ class Explanation:
     explanations: list[dict[str, Any]]
     account: dict[str, Any] | None
     members: list[dict[str, Any]]
+    streams: list[dict[str, Any]]
+    """Of the account if one was asked for, else of the operator's accounts and of others that carry its requests."""
+    examples: list[str]
+    """Ids of the first events of the account's streams."""
 
 
 def explain(run: RunFolder, id: str) -> Explanation:
@@ -43,8 +47,14 @@ def explain(run: RunFolder, id: str) -> Explanation:
         members = look.rows(
             "select * from operators where operator_id = ? order by membership_bits desc, account_id limit 10", operator
         )
+        streams = [s for s in look.streams(operator) if not account or s["account_id"] == id]
+        examples = look.rows(
+            "select event_id from stream_events join sketches using (event_id) where stream_events.account_id = ? "
+            "order by time, event_id limit 5", id
+        ) if streams else []  # fmt: skip
         bars = waterfall(look.evidence(operator), manifest.get("signals", []))
-    return Explanation(verdict, bars, manifest.get("explanations", {}).get(operator, []), account, members)
+    return Explanation(verdict, bars, manifest.get("explanations", {}).get(operator, []), account, members,
+                       streams, [row["event_id"] for row in examples])  # fmt: skip
 
 
 def _near(look: Look, id: str) -> str:
@@ -71,6 +81,8 @@ def render_explanation(console: Console, found: Explanation) -> None:
             f"account {escape(visible(found.account['account_id'], 80))}: {grade}, {bits:.1f} bits of membership",
             highlight=False,
         )
+    for line in stream_lines(found):
+        say(line, highlight=False, soft_wrap=True)
     for bar in found.bars:
         total = "not available" if bar.bits is None else f"{bar.bits:+.1f} bits"
         say(f"\n[bold]{bar.dimension}[/]  {total}", highlight=False)
@@ -88,15 +100,41 @@ def render_explanation(console: Console, found: Explanation) -> None:
         say("  none needed: " + escape(visible(row["innocent_explanation"] or "nothing was found")), highlight=False)
 
 
+def stream_lines(found: Explanation) -> list[str]:
+    """What is said of streams: those of the account, or how much an operator sends and how much is cover."""
+    own = [s for s in found.streams if s["role"] == "member"]
+    if found.account:
+        out = []
+        for s in found.streams:
+            whose = "its operator's" if s["role"] == "member" else escape(visible(s["operator_id"], 80))
+            out.append(
+                f"stream ({s['role']}): {s['events']:,} events ({s['share']:.0%}) are {whose}, {s['since']:%Y-%m-%d} "
+                f"to {s['until']:%Y-%m-%d}, told by {s['kinds'].replace(',', ', ')}"
+            )
+        examples = ", ".join(escape(visible(name, 60)) for name in found.examples)
+        return [*out, *([f"first of these events: {examples}"] if examples else [])]
+    others = [s for s in found.streams if s["role"] != "member" and s["operator_id"] == found.verdict["operator_id"]]
+    lines = (
+        [f"{sum(s['events'] for s in own):,} events of its accounts are its stream's, the rest is cover"] if own else []
+    )
+    if others:
+        total = sum(s["events"] for s in others)
+        lines.append(f"and {total:,} events more over {len(others):,} accounts that are not its own")
+    return lines
+
+
 def _line(step: Step, start: float, fancy: bool) -> str:
     """One finding: its bar from where the last one ended, bits, and what was measured against what."""
+    measured = "" if step.statistic is None else f", {step.statistic:.3g}"
+    null = "" if step.null is None else f" against {step.null:.3g}"
     if step.bits is None:
-        return f"  {'':{WIDTH}}  {'n/a':>7}  {step.signal}: not available"
+        # a condition, worth no bits, is not the same as what could not be looked at
+        looked = step.outcome != "not_available"
+        said = f"{step.outcome.replace('_', ' ')}{measured}{null}" if looked else "not available"
+        return f"  {'':{WIDTH}}  {'' if looked else 'n/a':>7}  {step.signal}: {said}"
     full, scale = ("█", "·") if fancy else ("#", ".")
     low, high = sorted((start, start + step.bits))
     cells = [full if step.counted and low <= (k + 0.5) * BITS / WIDTH < high else scale for k in range(WIDTH)]
-    measured = "" if step.statistic is None else f", {step.statistic:.3g}"
-    null = "" if step.null is None else f" against {step.null:.3g}"
     note = "" if step.counted else " (counted once, under another signal)"
     return (
         f"  {''.join(cells)}  {step.bits:+7.1f}  {step.signal}: {step.outcome.replace('_', ' ')}{measured}{null}{note}"

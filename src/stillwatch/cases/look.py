@@ -49,6 +49,23 @@ class Look:
         """Evidence rows of an operator."""
         return self.rows("select * from evidence where operator_id = ? order by dimension, signal", operator)
 
+    def streams(self, operator: str) -> list[dict[str, Any]]:
+        """Streams that an operator's own accounts carry, and those of an accused operator in others' accounts.
+
+        `carrier` is the account's operator, `accused` whether the stream's is accused; the largest first. A run of an
+        older version has none.
+        """
+        if not self.run.path("streams").exists():
+            return []
+        return self.rows(
+            "select streams.*, operators.operator_id as carrier, verdict = ? as accused from streams "
+            "join operators using (account_id) join verdicts on verdicts.operator_id = streams.operator_id "
+            "where (streams.operator_id = ? or operators.operator_id = ?) "
+            "and (role = 'victim' or role = 'member' or verdict = ?) "
+            "order by events desc, account_id, streams.operator_id",
+            ACCUSED, operator, operator, ACCUSED,
+        )  # fmt: skip
+
 
 @contextmanager
 def looking(run: RunFolder) -> Iterator[Look]:

@@ -44,6 +44,8 @@ class Section:
     exemplars: list[dict[str, Any]]
     explanations: list[dict[str, Any]]
     members: list[dict[str, Any]]
+    streams: list[dict[str, Any]]
+    """In accounts that are not the operator's, and others' in its own."""
     declared: dict[str, int]
 
 
@@ -118,6 +120,7 @@ def _section(look: Look, row: dict[str, Any], manifest: dict[str, Any]) -> Secti
         exemplars=_exemplars(look, operator),
         explanations=manifest.get("explanations", {}).get(operator, []),
         members=members[:LISTED],
+        streams=[stream for stream in look.streams(operator) if stream["role"] != "member"][:LISTED],
         declared=_declared(look, operator),
     )
 

@@ -61,6 +61,8 @@ def _step(row: Mapping[str, Any], about: Mapping[str, Mapping[str, Any]], counte
         "one_hand": "Do the accounts share more than strangers do, even without their strongest link?",
         "as_one_customer": "Is its purpose unlike that of nearly all single customers?",
         "foreign_stream": "Did another operator's traffic come into this account?",
+        "carries_stream": "Are some of this account's requests an accused operator's?",
+        "streams_elsewhere": "How much does it send over accounts that are not its own?",
     }.get(signal, about.get(signal, {}).get("question", ""))
     return Step(
         signal, question, row["outcome"], row["bits"], row["statistic"], row["null"], row["support"] or 0,

@@ -5,32 +5,31 @@ tells the owner from a hired account is order: the owner's own traffic came befo
 sharply. Test: if the account's own and foreign events were mixed in random order, the chance of so few foreign ones
 among the k first is hypergeometric: exact; the best k counts, times the number of those tried. (The owner may have
 asked something in the operator's words before: a tenth is allowed.) The two streams must also come from different
-addresses or clients, which separates the owner from an operator that warms its accounts up.
+addresses or clients, and the owner's must not move to those of the foreign one, which separates the owner from an
+operator that warms its accounts up or covers its traffic. Nor may the account have been opened with an operator's
+means, or with its accounts. Which events are foreign is said by `streams`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
-import ibis
-import ibis.expr.types as ir
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.stats import hypergeom
 
+from stillwatch.linking.mixture import log_lower
 from stillwatch.linking.operators import name
 from stillwatch.model import VICTIMS
 
-VIEWS = ("system_skeleton", "lead_skeleton")
-EXITS = "address_prefix"
-"""View of the networks that requests leave from."""
-LEAST_MEMBERS = 5
-"""Operators smaller than this have no stream of their own that could be told from a member's."""
+MEANS = ("payment", "phone", "signup_burst")
+"""Views of what an account was opened with."""
 LEAST_OWN = 20
 """Events of its own that an owner has sent, on at least `LEAST_DAYS` days."""
+LEAST_BEFORE = 10
+"""Of these, before the turn."""
 LEAST_DAYS = 3
 LEAST_BITS = 20.0
 STRAY = 0.1
@@ -39,6 +38,11 @@ OLDEST = 0.1
 """An owner is older than nine in ten of the operator's accounts, where sign-ups are known."""
 MOST_OVERLAP = 0.1
 """Largest share of foreign events that may come from an origin the owner had used before."""
+MOST_SHARED = 0.75
+"""Largest share of the owner's events after the turn that may come from origins of the foreign ones.
+
+Nearly all of a hired account's cover does; an owner and a thief may both use a cloud.
+"""
 
 
 @dataclass(frozen=True)
@@ -48,34 +52,8 @@ class Separated:
     operators: pa.Table
     victims: pa.Table
     """model.VICTIMS."""
-
-
-def typical(traits: pa.Table, operators: pa.Table) -> pa.Table:
-    """Templates and exits that are an operator's own: held mostly by its members, templates by a fifth of them.
-
-    Columns operator_id, view, token. A pool has more exits than any member uses, so three that share one are enough.
-    """
-    views = pa.array([*VIEWS, EXITS])
-    rows = traits.filter(pc.is_in(traits["view"], value_set=views)).select(["account_id", "view", "token"])
-    size = operators.group_by("operator_id").aggregate([("account_id", "count")])
-    joined = rows.join(operators.select(["account_id", "operator_id"]), "account_id")
-    inside = joined.group_by(["view", "token", "operator_id"]).aggregate([("account_id", "count")])
-    inside = inside.rename_columns(["view", "token", "operator_id", "held"])
-    everywhere = inside.group_by(["view", "token"]).aggregate([("held", "sum")])
-    whole = inside.join(everywhere, ["view", "token"]).join(size, "operator_id")
-    own = pc.and_(
-        pc.greater_equal(pc.multiply(whole["held"], 2), whole["held_sum"]),
-        pc.and_(
-            pc.or_(
-                pc.greater_equal(pc.multiply(whole["held"], 5), whole["account_id_count"]),
-                pc.equal(whole["view"], EXITS),
-            ),
-            pc.greater_equal(whole["held"], 3),
-        ),
-    )
-    return whole.filter(pc.and_(own, pc.greater_equal(whole["account_id_count"], LEAST_MEMBERS))).select(
-        ["operator_id", "view", "token"]
-    )
+    renamed: dict[str, str] = field(default_factory=dict)
+    """Operator that lost its least member to the victims -> its new id."""
 
 
 def change(foreign: np.ndarray) -> tuple[int, float]:
@@ -89,20 +67,49 @@ def change(foreign: np.ndarray) -> tuple[int, float]:
     tried = np.flatnonzero((places >= 1) & (before <= STRAY * places))
     if not len(tried):
         return 0, 0.0
-    log_p = np.asarray(hypergeom.logcdf(before[tried], len(foreign), len(places), places[tried]))
+    log_p = log_lower(before[tried], len(foreign), len(places), places[tried])
     best = int(log_p.argmin())
     return int(places[tried[best]]), float(max(-(log_p[best] + np.log(len(tried))) / np.log(2), 0.0))
 
 
-def separate(sketches: ir.Table, traits: pa.Table, operators: pa.Table, accounts: pa.Table | None = None) -> Separated:
-    """Find the victims among the members of every operator, and let each stand alone; `accounts` as model.ACCOUNTS."""
-    templates = typical(traits, operators)
-    if not len(templates):
+def turn(times: pa.ChunkedArray, origin: np.ndarray, foreign: np.ndarray) -> dict[str, object] | None:
+    """Where one account's events, in order of time, turn foreign: bits, own and foreign events, since; None if not.
+
+    origin: [n] numbers, where each event came from; foreign: [n] whether it is a stream's.
+    """
+    start, bits = change(foreign)
+    own = np.flatnonzero(~foreign)
+    before, theirs = own[own < start], start + np.flatnonzero(foreign[start:])
+    day = np.asarray(times.cast(pa.int64()).to_numpy()) // 86_400_000_000
+    if bits < LEAST_BITS or len(own) < LEAST_OWN or len(before) < LEAST_BEFORE:
+        return None
+    if len(np.unique(day[own])) < LEAST_DAYS:
+        return None
+    if np.isin(origin[theirs], origin[before]).mean() > MOST_OVERLAP:
+        return None
+    after = own[own > start]
+    if len(after) and np.isin(origin[after], origin[theirs]).mean() > MOST_SHARED:
+        return None
+    found = {"bits": bits, "own_events": len(foreign) - len(theirs), "foreign_events": len(theirs)}
+    return {**found, "since": times[start].as_py()}
+
+
+def separate(operators: pa.Table, turns: pa.Table, traits: pa.Table, accounts: pa.Table | None = None) -> Separated:
+    """The victims among accounts with a turn (`streams.Streams.turns`), each of whom stands alone from now on.
+
+    A thief does not share the owner's card, phone or sign-up, and did not open the account; `accounts` as
+    model.ACCOUNTS.
+    """
+    if not len(turns):
         return Separated(operators, VICTIMS.empty_table())
-    streams = _streams(sketches, templates, operators)
-    victims = _victims(streams)
+    turns = turns.filter(_unrelated(turns, operators, traits))
     if accounts is not None:
-        victims = victims.filter(_older(victims, operators, accounts))
+        turns = turns.filter(_older(turns, operators, accounts))
+    # the strongest claim on an account that two operators came into
+    turns = turns.sort_by([("account_id", "ascending"), ("bits", "descending"), ("operator_id", "ascending")])
+    ids = turns["account_id"].to_pylist()
+    victims = turns.filter(pa.array([k == 0 or ids[k] != ids[k - 1] for k in range(len(ids))], pa.bool_()))
+    victims = victims.select(VICTIMS.names).cast(VICTIMS)
     gone = pc.is_in(operators["account_id"], value_set=victims["account_id"].combine_chunks())
     alone = [name(str(account)) for account in operators["account_id"].to_pylist()]
     kept = operators.set_column(
@@ -110,17 +117,44 @@ def separate(sketches: ir.Table, traits: pa.Table, operators: pa.Table, accounts
         "operator_id",
         pc.if_else(gone, pa.array(alone, pa.string()), operators["operator_id"]),
     )
-    return Separated(_renamed(kept, gone), victims)
+    fresh = _renamed(kept, gone)
+    pairs = zip(operators["operator_id"].to_pylist(), fresh["operator_id"].to_pylist(), gone.to_pylist(), strict=True)
+    renamed = {old: new for old, new, left in pairs if not left and old != new}
+    return Separated(fresh, mapped(victims, renamed), renamed)
+
+
+def mapped(table: pa.Table, renamed: Mapping[str, str]) -> pa.Table:
+    """A table under the operators' new ids."""
+    ids = pa.array([renamed.get(old, old) for old in table["operator_id"].to_pylist()], pa.string())
+    return table.set_column(table.schema.get_field_index("operator_id"), "operator_id", ids)
+
+
+def _unrelated(turns: pa.Table, operators: pa.Table, traits: pa.Table) -> pa.Array:
+    """Which share none of the `MEANS` with an account of the operator that has no turn itself."""
+    means = traits.filter(pc.is_in(traits["view"], value_set=pa.array(MEANS)))
+    of = dict(zip(operators["account_id"].to_pylist(), operators["operator_id"].to_pylist(), strict=True))
+    accounts, views, tokens = (means[name].to_pylist() for name in ("account_id", "view", "token"))
+    holders: dict[tuple[str, str], set[str]] = {}
+    held: dict[str, list[tuple[str, str]]] = {}
+    for account, *token in zip(accounts, views, tokens, strict=True):
+        held.setdefault(account, []).append((token[0], token[1]))
+        holders.setdefault((token[0], token[1]), set()).add(account)
+    turned, keep = set(turns["account_id"].to_pylist()), []
+    for account, operator in zip(turns["account_id"].to_pylist(), turns["operator_id"].to_pylist(), strict=True):
+        others = {other for token in held.get(account, []) for other in holders[token]} - turned
+        keep.append(not any(of.get(other) == operator for other in others))
+    return pa.array(keep, pa.bool_())
 
 
 def _older(victims: pa.Table, operators: pa.Table, accounts: pa.Table) -> pa.Array:
     """Which were opened before nearly all of the operator's accounts; those of unknown age count as old."""
     known = dict(zip(accounts["account_id"].to_pylist(), accounts["created_at"].to_pylist(), strict=True))
+    turned = set(victims["account_id"].to_pylist())
     opened: dict[str, list[datetime]] = {}
     for account, operator in zip(
         operators["account_id"].to_pylist(), operators["operator_id"].to_pylist(), strict=True
     ):
-        if known.get(account) is not None:
+        if known.get(account) is not None and account not in turned:
             opened.setdefault(operator, []).append(known[account])
     keep = []
     for row in victims.to_pylist():
@@ -138,67 +172,3 @@ def _renamed(operators: pa.Table, gone: pa.ChunkedArray) -> pa.Table:
         least.setdefault((operator, left), account)
     fresh = [operator if left else name(least[operator, left]) for operator, left in zip(names, flags, strict=True)]
     return operators.set_column(1, "operator_id", pa.array(fresh, pa.string()))
-
-
-def _streams(sketches: ir.Table, templates: pa.Table, operators: pa.Table) -> pa.Table:
-    """Events of members of operators with tokens of their own, in order: account, operator, time, origin, foreign.
-
-    An event is foreign by its template or by the exit it left from.
-    """
-    known = ibis.memtable(templates)
-    members = ibis.memtable(operators.select(["account_id", "operator_id"]))
-    concerned = members.filter(members.operator_id.isin(templates["operator_id"].unique().to_pylist()))
-    t = sketches.select(
-        "account_id",
-        "time",
-        origin=sketches.address_prefix.fill_null("-") + "|" + sketches.user_agent.fill_null("-"),
-        system=sketches.system_skeleton.cast("string"),
-        lead=sketches.lead_skeleton.cast("string"),
-        left_from=sketches.address_prefix,
-    ).join(concerned, "account_id")
-    system = known.filter(known["view"] == "system_skeleton").select(
-        operator_id="operator_id", system="token", by_system=True
-    )
-    lead = known.filter(known["view"] == "lead_skeleton").select(operator_id="operator_id", lead="token", by_lead=True)
-    exits = known.filter(known["view"] == EXITS).select(operator_id="operator_id", left_from="token", by_exit=True)
-    marked = t.left_join(system, ["operator_id", "system"]).left_join(lead, ["operator_id", "lead"])
-    marked = marked.left_join(exits, ["operator_id", "left_from"])
-    foreign = marked.by_system.fill_null(False) | marked.by_lead.fill_null(False) | marked.by_exit.fill_null(False)
-    flat = marked.select("account_id", "operator_id", "time", "origin", foreign=foreign)
-    own = ~flat.foreign
-    accounts = flat.group_by("account_id").agg(
-        own=own.sum(), days=flat.time.date().nunique(where=own), theirs=flat.foreign.sum()
-    )
-    chosen = accounts.filter((accounts.own >= LEAST_OWN) & (accounts.days >= LEAST_DAYS) & (accounts.theirs > 0))
-    return (
-        flat.semi_join(chosen, "account_id").to_pyarrow().sort_by([("account_id", "ascending"), ("time", "ascending")])
-    )
-
-
-def _victims(streams: pa.Table) -> pa.Table:
-    """Accounts whose own stream came first and from elsewhere."""
-    found = []
-    # codes, not strings: the streams of a large operator are millions of rows
-    accounts, origin = _codes(streams["account_id"]), _codes(streams["origin"])
-    foreign = streams["foreign"].to_numpy(zero_copy_only=False).astype(bool)
-    cuts = np.flatnonzero(accounts[1:] != accounts[:-1]) + 1 if len(accounts) else np.empty(0, np.int64)
-    for rows in np.split(np.arange(len(accounts)), cuts) if len(accounts) else []:
-        start, bits = change(foreign[rows])
-        mine, theirs = rows[:start][~foreign[rows[:start]]], rows[start:][foreign[rows[start:]]]
-        if bits >= LEAST_BITS and np.isin(origin[theirs], origin[mine]).mean() <= MOST_OVERLAP:
-            row = int(rows[start])
-            found.append(
-                (streams["account_id"][row].as_py(), streams["operator_id"][row].as_py(), bits,
-                 len(rows) - len(theirs), len(theirs), streams["time"][row].as_py())
-            )  # fmt: skip
-    columns: list[list[object]] = [list(column) for column in zip(*found, strict=True)] or [[] for _ in VICTIMS]
-    return pa.table(
-        [pa.array(column, field.type) for column, field in zip(columns, VICTIMS, strict=True)], schema=VICTIMS
-    )
-
-
-def _codes(column: pa.ChunkedArray) -> npt.NDArray[np.int32]:
-    """Strings as whole numbers, equal where they are equal."""
-    encoded = column.dictionary_encode().unify_dictionaries().combine_chunks()
-    chunks = encoded.chunks if isinstance(encoded, pa.ChunkedArray) else [encoded]
-    return np.concatenate([chunk.indices.to_numpy() for chunk in chunks] or [np.empty(0, np.int32)])

@@ -1,0 +1,130 @@
+"""An operator's marks: templates that its members hold and hardly anybody else, and who else holds many of them.
+
+Which accounts outside carry an operator's traffic is tested account by account. Statistic: how many of the marks an
+account holds. Null: it holds them at the rate at which the log's other accounts do, per template that it holds at all,
+and that rate differs from account to account as widely as it does among them, exponentially at the least: so the count
+is negative binomial. An account's own holding never makes a template a mark, and accounts that are found leave the null
+of the next round: a dozen robbed customers would otherwise excuse each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import scipy.sparse as sp
+from scipy.stats import binom, nbinom
+
+from stillwatch.linking.fdr import q_values
+from stillwatch.linking.matrix import Floats, Ints
+
+VIEWS = ("lead_skeleton", "system_skeleton", "tools")
+LEAST_MEMBERS = 5
+"""Proven members from which an operator has marks of its own."""
+LEAST_HELD = 3
+"""Members that must hold a mark."""
+ELSEWHERE = 0.5
+"""Most other accounts that may hold it besides the one in question, for each member that does."""
+LEAST_MARKS = 3
+"""Fewer marks are no stream, however rare they are."""
+TRIM = 0.05
+"""Share of the accounts outside, those with most marks for what they hold, that is left out of the null's rate."""
+ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Held:
+    """Who holds which template: accounts in the order of their ids."""
+
+    ids: list[str]
+    place: dict[str, int]
+    rows: sp.csr_matrix
+    """Ones, [accounts, templates]."""
+    views: pa.Array
+    tokens: pa.Array
+    """Of each template."""
+
+    @classmethod
+    def of(cls, traits: pa.Table, accounts: pa.Array, views: tuple[str, ...] = VIEWS) -> Held:
+        """From model.TRAITS; `accounts` are all ids of the log."""
+        ids = sorted(set(accounts.to_pylist()))
+        chosen = traits.filter(pc.is_in(traits["view"], value_set=pa.array(views))).combine_chunks()
+        view, tokens = chosen["view"].combine_chunks().cast(pa.string()), chosen["token"].combine_chunks()
+        word = pc.binary_join_element_wise(view, tokens.cast(pa.string()), "\t").dictionary_encode()
+        row = pc.index_in(chosen["account_id"].combine_chunks(), value_set=pa.array(ids, pa.string()))
+        row, column = (np.asarray(codes.to_numpy(zero_copy_only=False), np.int64) for codes in (row, word.indices))
+        shape = (len(ids), len(word.dictionary))
+        rows = sp.csr_matrix((np.ones(len(row)), (row, column)), shape=shape)
+        rows.data[:] = 1.0
+        split = [text.split("\t", 1) for text in word.dictionary.to_pylist()]
+        parts = (pa.array([part[k] for part in split], pa.string()) for k in (0, 1))
+        return cls(ids, {name: k for k, name in enumerate(ids)}, rows, *parts)
+
+
+@dataclass(frozen=True)
+class Carriers:
+    """One operator's marks, and the accounts outside that hold more of them than chance gives."""
+
+    operator: str
+    marks: Ints
+    """Columns of `Held.rows`."""
+    tested: Ints
+    """Accounts outside, [T]."""
+    log_p: Floats
+    """Natural, [T]."""
+    count: Ints
+    """Marks that each holds, [T]."""
+
+
+def marks_of(rows: sp.csr_matrix, members: Ints, proven: Ints, left_out: Ints, fdr: float) -> Ints:
+    """Templates that are marks of the operator with these members, seen from any one account outside.
+
+    Of those who hold it, more must be members than chance gives if everybody holds templates in proportion to how many
+    different ones it holds at all: an exact binomial tail, at the false-discovery rate over all templates that enough
+    members hold. `left_out`: accounts whose holding does not count against it.
+    """
+    apart = np.unique(np.concatenate([members, left_out]))
+    total, different = np.asarray(rows.sum(axis=0)).ravel(), np.asarray(rows.sum(axis=1)).ravel()
+    held = np.asarray(rows[proven].sum(axis=0)).ravel()
+    elsewhere = np.maximum(total - np.asarray(rows[apart].sum(axis=0)).ravel() - 1.0, 0.0)
+    tried = np.flatnonzero((held >= LEAST_HELD) & (elsewhere <= ELSEWHERE * held))
+    others = max(float(different.sum() - different[apart].sum()), 1.0)
+    share = different[proven].sum() / (different[proven].sum() + others)
+    chance = binom.logsf(held[tried] - 1, held[tried] + elsewhere[tried], share)
+    return tried[q_values(chance, float((held >= LEAST_HELD).sum())) <= fdr]
+
+
+def log_p(count: Ints, exposure: Floats, null: np.ndarray) -> Floats:
+    """Natural log of the chance to hold so many marks, [T]; `null` [T] says whose counts make the rate.
+
+    Negative binomial with mean rate x exposure; its shape by moments, and never above 1.
+    """
+    of, held = count[null].astype(np.float64), exposure[null]
+    keep = np.argsort(of / np.maximum(held, 1.0), kind="stable")[: max(1, int(np.ceil(len(of) * (1.0 - TRIM))))]
+    of, held = of[keep], held[keep]
+    # one account more, of middling size, that holds one mark: no rate is nought
+    rate = (of.sum() + 1.0) / (held.sum() + max(float(np.median(held)), 1.0)) if len(of) else 1.0
+    mean = rate * held
+    spread = float((((of - mean) ** 2) - mean).sum() / max((mean**2).sum(), 1e-12)) if len(of) else 1.0
+    shape = 1.0 / max(spread, 1.0)
+    expected = rate * exposure
+    tail = np.asarray(nbinom.logsf(count - 1, shape, shape / (shape + expected)), np.float64)
+    return np.where(count > 0, tail, 0.0)
+
+
+def carriers(held: Held, operator: str, members: Ints, proven: Ints, tests: float, fdr: float) -> Carriers:
+    """Test all accounts outside; `tests` is the number of pairs of account and operator in the whole log."""
+    tested = np.setdiff1d(np.arange(len(held.ids)), members)
+    exposure = np.asarray(held.rows[tested].sum(axis=1), np.float64).ravel()
+    out = np.empty(0, np.int64)
+    for _ in range(ROUNDS):
+        marks = marks_of(held.rows, members, proven, out, fdr)
+        count = np.asarray(held.rows[tested][:, marks].sum(axis=1)).ravel().astype(np.int64)
+        chance = log_p(count, exposure, ~np.isin(tested, out))
+        found = tested[(q_values(chance, tests) <= fdr) & (count >= LEAST_MARKS)]
+        if not len(np.setdiff1d(found, out)):
+            break
+        out = np.union1d(out, found)
+    return Carriers(operator, marks, tested, chance, count)
