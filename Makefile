@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test test-slow lint bench-walk bench-text bench-detection clean
+.PHONY: setup demo test test-slow lint bench-walk bench-text bench-detection bench-peers clean
 setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -27,5 +27,8 @@ bench-detection: setup
 	$(BIN)/python benchmarks/detection.py calibration
 	$(BIN)/python benchmarks/looks.py
 	$(BIN)/python benchmarks/evaluation_page.py
+bench-peers: setup
+	$(BIN)/python benchmarks/peers/run.py
+	$(BIN)/python benchmarks/peers/page.py
 clean:
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

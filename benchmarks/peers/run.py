@@ -1,0 +1,268 @@
+"""Stillwatch and every peer on the same worlds: `python benchmarks/peers/run.py [--seeds 1 2] [--levels none cover]`.
+
+Worlds come from `stillwatch world`. Each peer's setting, threshold and least group size are chosen on worlds of the
+tuning seeds, all levels together (nobody knows beforehand how a campaign evades), for most campaign accounts accused
+with at most `--rates` of the honest ones; then the choice is held against worlds of other seeds. Stillwatch runs as it
+comes. Detectors that learn from honest traffic get a world `quiet` of yet another seed. Writes
+benchmarks/results/peers.json; `python benchmarks/peers/page.py` turns it into docs/peers.md. One process at a time;
+worlds and answers are kept under `--work`, so a run that was stopped goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+# the folder of this file must not be searched: a peer's module has the name of its package's topic
+sys.path[0] = str(ROOT)
+
+from benchmarks.peers import scoring, venvs  # noqa: E402
+from benchmarks.peers.answer import Answer  # noqa: E402
+from benchmarks.peers.process import run as process  # noqa: E402
+from benchmarks.peers.registry import PEERS, Peer  # noqa: E402
+from benchmarks.peers.tuning import Choice, Outcome, Truth, best, outcome  # noqa: E402
+from benchmarks.peers.world import KEPT, keep  # noqa: E402
+
+RESULTS = ROOT / "benchmarks" / "results" / "peers.json"
+LEVELS = ("none", "paraphrase", "cover", "one_address+identities", "no_skeleton+fresh_tasks", "all", "quiet")
+LIMIT = 600
+"""Seconds after which a peer is given up on a world."""
+
+
+def told(*words: object) -> None:
+    print(time.strftime("%H:%M:%S"), *words, flush=True)
+
+
+def make(work: Path, level: str, seed: int, scale: float) -> Path:
+    """World of a level and seed, made unless it is there."""
+    folder = work / f"{level}-{seed}-{scale:g}" / "world"
+    if not (folder / "truth" / "accounts.parquet").exists():
+        shutil.rmtree(folder.parent, ignore_errors=True)
+        name = level if level in ("quiet", "innocent", "demo") else "evaded"
+        evasion = ["--evasion", level.replace("+", ",")] if name == "evaded" and level != "none" else []
+        process(
+            [
+                sys.executable,
+                "-m",
+                "stillwatch",
+                "world",
+                name,
+                "--out",
+                folder,
+                "--scale",
+                scale,
+                "--seed",
+                seed,
+                *evasion,
+            ]
+        )
+    keep(folder)
+    return folder
+
+
+def scanned(world: Path) -> dict[str, Any]:
+    """Stillwatch as it comes on a world, held against the truth."""
+    run, kept = world.parent / "run", world.parent / "stillwatch.json"
+    if not kept.exists():
+        words = [
+            "scan", world / "events", "--out", run, "--accounts", world / "accounts.parquet", "--authorisations",
+            world / "authorisations.toml", "--context", world, "--pseudonyms", "none",
+        ]  # fmt: skip
+        spent = process([sys.executable, "-m", "stillwatch", *words])
+        kept.write_text(json.dumps({**asdict(scoring.of_run(run, world)), **spent}), encoding="utf-8")
+        shutil.rmtree(run)
+    return dict(json.loads(kept.read_text(encoding="utf-8")))
+
+
+def asked(
+    peer: Peer, python: str, world: Path, reference: Path, settings: Sequence[object], out: Path
+) -> dict[str, float]:
+    """Run a peer's worker; seconds and memory of its process."""
+    words = [python, "-m", "benchmarks.peers.worker", peer.name, world, out, "--settings", json.dumps(settings)]
+    return process([*words, *(["--reference", reference] if peer.learns else [])], limit=LIMIT)
+
+
+def answers(peer: Peer, python: str, world: Path, reference: Path) -> list[Answer]:
+    """A peer's answers on a world, one a setting of its grid."""
+    out = world.parent / "answers"
+    if not (out / f"{peer.name}.json").exists():
+        asked(peer, python, world, reference, list(peer.grid), out)
+    return [Answer.load(out / f"{peer.name}-{number}.npz") for number in range(len(peer.grid))]
+
+
+class Bench:
+    """The worlds of a run, and what is known of them."""
+
+    def __init__(self, given: argparse.Namespace) -> None:
+        self.given = given
+        levels, hold = list(given.levels), [*given.levels, *(["demo"] if given.demo else [])]
+        tuned = given.tuning_levels or levels
+        self.tuning = [make(given.work, level, seed, given.scale) for seed in given.tuning for level in tuned]
+        self.reference = make(given.work, "quiet", given.reference, given.scale)
+        self.held = {
+            level: [make(given.work, level, seed, 1.0 if level == "demo" else given.scale) for seed in given.seeds]
+            for level in hold
+        }
+        self.truths: dict[Path, Truth] = {}
+
+    def truth(self, world: Path, accounts: list[str]) -> Truth:
+        """Read once; the order of accounts is that of their ids for every peer."""
+        if world not in self.truths:
+            self.truths[world] = scoring.truth(world, accounts)
+        return self.truths[world]
+
+    def counted(self, answers_of: dict[Path, list[Answer]], worlds: Sequence[Path], choice: Choice) -> Outcome:
+        """What a choice gives on worlds."""
+        chosen = [answers_of[world][choice.setting] for world in worlds]
+        truths = [self.truth(world, answer.accounts) for world, answer in zip(worlds, chosen, strict=True)]
+        return outcome(chosen, truths, choice.threshold, choice.least)
+
+    def best(
+        self, peer: Peer, answers_of: dict[Path, list[Answer]], worlds: Sequence[Path], most: int
+    ) -> Choice | None:
+        """The choice of most hits with at most `most` honest accounts accused."""
+        settings = [[answers_of[world][number] for world in worlds] for number in range(len(peer.grid))]
+        truths = [self.truth(world, answers_of[world][0].accounts) for world in worlds]
+        return best(settings, truths, peer.leasts, most)
+
+    def honest(self, answers_of: dict[Path, list[Answer]], worlds: Sequence[Path]) -> int:
+        """Honest accounts of worlds."""
+        return sum(int((~self.truth(world, answers_of[world][0].accounts).harvests).sum()) for world in worlds)
+
+
+def peer_row(bench: Bench, peer: Peer, python: str, ours: dict[str, Outcome]) -> dict[str, Any]:
+    """All figures of one peer."""
+    found: dict[Path, list[Answer]] = {}
+    for world in [*bench.tuning, *(world for worlds in bench.held.values() for world in worlds)]:
+        found[world] = answers(peer, python, world, bench.reference)
+    tuned = {}
+    for rate in bench.given.rates:
+        tuned[rate] = bench.best(peer, found, bench.tuning, int(rate * bench.honest(found, bench.tuning)))
+    row: dict[str, Any] = {
+        "default": {},
+        "tuned": {str(rate): {} for rate in tuned},
+        "equal": {},
+        "oracle": {},
+        "choices": {},
+    }
+    row["choices"] = {"default": described(peer, peer.default)}
+    row["choices"] |= {str(rate): described(peer, choice) for rate, choice in tuned.items()}
+    nobody = Choice(0, float("inf"), 10**9)
+    for level, worlds in bench.held.items():
+        row["default"][level] = scoring.row(bench.counted(found, worlds, peer.default))
+        for rate, choice in tuned.items():
+            row["tuned"][str(rate)][level] = scoring.row(bench.counted(found, worlds, choice or nobody))
+        if ours[level].campaign:
+            equal = bench.best(peer, found, worlds, ours[level].false)
+            row["equal"][level] = scoring.row(bench.counted(found, worlds, equal or nobody)) | {
+                "choice": described(peer, equal)
+            }
+            loose = bench.best(peer, found, worlds, int(max(bench.given.rates) * ours[level].honest))
+            row["oracle"][level] = scoring.row(bench.counted(found, worlds, loose or nobody))
+    rate = str(min(bench.given.rates))
+    told(peer.title, {level: row["tuned"][rate][level]["recall"] for level in bench.held})
+    return row
+
+
+def described(peer: Peer, choice: Choice | None) -> dict[str, Any] | None:
+    """A choice for people."""
+    return None if choice is None else {**asdict(choice), "setting": dict(peer.grid[choice.setting])}
+
+
+def cost(bench: Bench, peer: Peer, python: str, setting: object) -> dict[str, float]:
+    """Seconds and memory of a process that runs one setting on one held-out world, from the log itself."""
+    world, out = next(iter(bench.held.values()))[0], bench.given.work / "cost"
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(world, out / "world", ignore=shutil.ignore_patterns(KEPT, "vectors-*", "truth"))
+    spent = asked(peer, python, out / "world", bench.reference, [setting], out)
+    shutil.rmtree(out)
+    return spent
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--seeds", type=int, nargs="+", default=[1, 2], help="worlds the figures are from")
+    words.add_argument("--tuning", type=int, nargs="+", default=[101], help="worlds the peers are tuned on")
+    words.add_argument("--reference", type=int, default=201, help="seed of the honest world to learn from")
+    words.add_argument(
+        "--levels", nargs="+", default=list(LEVELS), help="evasions joined by +, all, none, quiet, innocent"
+    )
+    words.add_argument("--tuning-levels", nargs="+", help="levels to tune on, if not all")
+    words.add_argument("--no-demo", dest="demo", action="store_false", help="leave the world `demo` out")
+    words.add_argument("--scale", type=float, default=0.5)
+    words.add_argument(
+        "--rates", type=float, nargs="+", default=[0.001, 0.01], help="honest accounts accused when tuning"
+    )
+    words.add_argument(
+        "--peers", nargs="+", default=[peer.name for peer in PEERS], help="modules; others keep their figures"
+    )
+    words.add_argument("--work", type=Path, default=ROOT / "out" / "bench-peers")
+    given = words.parse_args()
+    if set(given.tuning) & set(given.seeds) or given.reference in {*given.tuning, *given.seeds}:
+        words.error("seeds to tune on, to learn from and to measure on must differ")
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
+    bench = Bench(given)
+    told("worlds are made")
+    results: dict[str, Any] = {
+        "command": [*sys.argv[1:]], "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "python": platform.python_version(), "scale": given.scale, "seeds": given.seeds, "tuning": given.tuning,
+        "reference": given.reference, "rates": given.rates,
+        "tuned_on": given.tuning_levels or given.levels, "levels": list(bench.held), "peers": {}, "skipped": {},
+    }  # fmt: skip
+    if RESULTS.exists():
+        before = json.loads(RESULTS.read_text(encoding="utf-8"))
+        if all(
+            before.get(name) == results[name]
+            for name in ("scale", "seeds", "tuning", "tuned_on", "reference", "rates", "levels")
+        ):
+            results["peers"] = {name: row for name, row in before["peers"].items() if name not in given.peers}
+    results["stillwatch"], ours = stillwatch(bench)
+    for peer in PEERS:
+        if peer.name not in given.peers:
+            continue
+        try:
+            python = venvs.python(peer.extra, peer.own)
+            results["peers"][peer.name] = peer_row(bench, peer, python, ours)
+        except (venvs.NotInstalledError, RuntimeError) as why:
+            results["skipped"][peer.name] = str(why)
+            told("skipped", peer.title, why)
+        write(results)
+    for peer in PEERS:
+        row = results["peers"].get(peer.name, {})
+        if row and "cost" not in row:
+            chosen = row["choices"][str(min(given.rates))] or row["choices"]["default"]
+            row["cost"] = cost(bench, peer, venvs.python(peer.extra, peer.own), chosen["setting"])
+            told(peer.title, row["cost"])
+            write(results)
+
+
+def write(results: dict[str, Any]) -> None:
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+def stillwatch(bench: Bench) -> tuple[dict[str, Any], dict[str, Outcome]]:
+    """Stillwatch on the held-out worlds."""
+    rows: dict[str, Any] = {"levels": {}}
+    ours = {}
+    for level, worlds in bench.held.items():
+        found = [scanned(world) for world in worlds]
+        ours[level] = scoring.together([Outcome(*(each[name] for name in scoring.FIELDS)) for each in found])
+        rows["levels"][level] = scoring.row(ours[level])
+        told("stillwatch", level, rows["levels"][level])
+        rows.setdefault("cost", {name: found[0][name] for name in ("seconds", "mebibytes")})
+    return rows, ours
+
+
+if __name__ == "__main__":
+    main()
