@@ -17,7 +17,7 @@ import pytest
 from benchmarks.peers import mahalanobis, mmd, page, prada, seat, svn, synchrotrap, world
 from benchmarks.peers.answer import Answer, linked, scored, spanning
 from benchmarks.peers.registry import PEERS
-from benchmarks.peers.tuning import Choice, Truth, best, counts, curve, outcome
+from benchmarks.peers.tuning import Choice, Truth, best, counts, curve, majority, outcome
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import shapiro
@@ -29,6 +29,7 @@ TRUTH = Truth(
     harvests=np.array([True, True, True, False, False, False]),
     customer=np.array([0, 1, 2, 3, 3, 4]),
     registered=np.zeros(6, np.bool_),
+    label=("campaign", "campaign", "campaign", "company", "company", "somebody"),
 )
 """a, b and c are a ring; d and e two accounts of one company; f is somebody."""
 LINKS = linked(NAMES, [0, 1, 3, 2], [1, 2, 4, 5], [9.0, 7.0, 8.0, 3.0])
@@ -65,7 +66,9 @@ def test_an_outcome_counts_accounts_and_compares_groups_of_the_campaign_alone() 
 def test_a_detector_accuses_each_by_itself_and_has_no_groups() -> None:
     answer = scored(NAMES, [0.9, 0.8, np.nan, 0.85, 0.1, 0.2])
     assert answer.accused(0.8, 1, TRUTH.customer, TRUTH.registered).tolist() == [True, True, False, True, False, False]
-    assert outcome([answer], [TRUTH], 0.8, 1).ari is None
+    found = outcome([answer], [TRUTH], 0.8, 1)
+    assert found.ari is None
+    assert found.whom == {"company": 1}
 
 
 def test_blocks_count_customers() -> None:
@@ -132,9 +135,10 @@ def any_answer(draw: st.DrawFn) -> Answer:
 def test_one_pass_gives_what_every_threshold_gives(answer: Answer, truth: Truth) -> None:
     leasts = (1, 2, 3) if answer.links else (1, 2)
     thresholds = np.array([3.0, 2.0, 1.5, 1.2, 1.0, 0.5, 0.1])
-    hits, false = curve(answer, truth, leasts).at(thresholds)
-    for (row, threshold), (column, least) in itertools.product(enumerate(thresholds), enumerate(leasts)):
-        assert (hits[row, column], false[row, column]) == counts(answer, truth, float(threshold), least)
+    for judged in (False, True) if answer.grouped else (False,):
+        hits, false = curve(answer, truth, leasts, judged).at(thresholds)
+        for (row, threshold), (column, least) in itertools.product(enumerate(thresholds), enumerate(leasts)):
+            assert (hits[row, column], false[row, column]) == counts(answer, truth, float(threshold), least, judged)
 
 
 @given(st.lists(st.tuples(SIDES, SIDES, WEIGHTS), max_size=20))
@@ -160,6 +164,15 @@ def slow_components(pairs: list[tuple[int, int]]) -> set[frozenset[int]]:
             groups.remove(second)
             first |= second
     return {frozenset(group) for group in groups}
+
+
+def test_one_who_knows_the_truth_judges_groups_by_more_than_half() -> None:
+    groups, harvests = np.array([0, 0, 0, 1, 1, 2]), np.array([True, True, False, True, False, True])
+    assert majority(groups, harvests).tolist() == [True, True, True, False, False, True]
+    together = linked(NAMES, [0, 1, 0], [1, 3, 4], [9.0, 7.0, 5.0])
+    assert counts(together, TRUTH, 7.0, 2, judged=True) == (2, 1)
+    assert counts(together, TRUTH, 5.0, 2, judged=True) == (0, 0)
+    assert best([[together]], [TRUTH], (2,), 1, judged=True) == Choice(0, 9.0, 2)
 
 
 # --- what peers read --------------------------------------------------------------------------------------------------

@@ -38,6 +38,11 @@ class Answer:
         """Whether it is a linker's."""
         return len(self.score) == 0
 
+    @property
+    def grouped(self) -> bool:
+        """Whether it says who belongs together."""
+        return self.links or bool((self.block >= 0).any())
+
     def values(self) -> Floats:
         """Thresholds at which something changes, ascending."""
         found = self.weight if self.links else self.score[np.isfinite(self.score)]

@@ -1,16 +1,17 @@
 """Vectors of requests for the detectors of query distributions: TF-IDF in 64 latent dimensions, from honest traffic.
 
 The papers use sentence encoders; latent semantic analysis fitted on the reference is the strongest that works without
-downloaded weights. All detectors read the same vectors, so they are made once a world and kept beside it; the seconds
-that took are reported for each of them.
+downloaded weights. All detectors read the same vectors, so they are made once a world and kept beside it; where the
+cost of a detector is measured they are made anew.
 """
 
 from __future__ import annotations
 
 import hashlib
-import time
+import pickle
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -42,30 +43,15 @@ class Queries:
 
 def encoded(world: Path, reference: Path) -> tuple[Queries, Queries]:
     """A world and the reference (a world in which everybody is honest), in the space fitted on the reference."""
-    from sklearn.decomposition import TruncatedSVD
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
+    mark = hashlib.sha256(str(reference.resolve()).encode()).hexdigest()[:8]
     out = []
-    model: tuple[TfidfVectorizer, TruncatedSVD] | None = None
-    for folder in (reference, world):
-        kept = folder / f"vectors-{hashlib.sha256(str(reference.resolve()).encode()).hexdigest()[:8]}.npz"
+    for folder in (world, reference):
+        kept = folder / f"vectors-{mark}.npz"
         if not kept.exists():
-            started = time.perf_counter()
-            if model is None:
-                model = _fitted(reference, TfidfVectorizer, TruncatedSVD)
-            _encode(folder, kept, model, started)
+            _encode(folder, kept, _fitted(reference))
         with np.load(kept) as found:
             out.append(Queries(found["accounts"].tolist(), found["start"], found["vectors"].astype(np.float64)))
-    return out[1], out[0]
-
-
-def seconds(world: Path) -> float:
-    """What encoding the world cost, 0 if it was not."""
-    total = 0.0
-    for file in world.glob("vectors-*.npz"):
-        with np.load(file) as found:
-            total = max(total, float(found["seconds"]))
-    return total
+    return out[0], out[1]
 
 
 def sampled(log: Log) -> Ints:
@@ -78,17 +64,27 @@ def sampled(log: Log) -> Ints:
     return chosen[np.argsort(log.account[chosen], kind="stable")]
 
 
-def _fitted(reference: Path, vectorizer: type, reducer: type) -> tuple[object, object]:
+def _fitted(reference: Path) -> tuple[Any, Any]:
+    """Vocabulary with weights, and latent dimensions; kept beside the reference."""
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    kept = reference / "vectors-model.pickle"
+    if kept.exists():
+        with kept.open("rb") as file:
+            return tuple(pickle.load(file))
     log = read(reference)
     places = sampled(log)
     places = places[np.random.default_rng(0).permutation(len(places))[:FITTED]]
-    words = vectorizer(sublinear_tf=True, min_df=3, max_features=30_000, dtype=np.float32)
+    words = TfidfVectorizer(sublinear_tf=True, min_df=3, max_features=30_000, dtype=np.float32)
     prompts = objects(log, "prompt")
-    matrix = words.fit_transform([prompts[k] for k in places])
-    return words, reducer(DIMENSIONS, random_state=0).fit(matrix)
+    latent = TruncatedSVD(DIMENSIONS, random_state=0).fit(words.fit_transform([prompts[k] for k in places]))
+    with kept.open("wb") as file:
+        pickle.dump((words, latent), file)
+    return words, latent
 
 
-def _encode(folder: Path, kept: Path, model: tuple[object, object], started: float) -> None:
+def _encode(folder: Path, kept: Path, model: tuple[Any, Any]) -> None:
     log = read(folder)
     places = sampled(log)
     words, latent = model
@@ -97,7 +93,4 @@ def _encode(folder: Path, kept: Path, model: tuple[object, object], started: flo
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     vectors = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 1e-9)
     start = np.searchsorted(log.account[places], np.arange(len(log.accounts) + 1))
-    np.savez(
-        kept, accounts=np.array(log.accounts), start=start, vectors=vectors.astype(np.float32),
-        seconds=time.perf_counter() - started,
-    )  # fmt: skip
+    np.savez(kept, accounts=np.array(log.accounts), start=start, vectors=vectors.astype(np.float32))

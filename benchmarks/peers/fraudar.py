@@ -1,8 +1,9 @@
 """FRAUDAR (Hooi et al. 2016), by UGFraud (PyPI): the densest blocks of accounts and tokens.
 
 Popular tokens weigh less. UGFraud's own greedy search with logarithmic weights, one block after another, the links of
-each taken out before the next. An account's score is minus the number of the first block that holds it: threshold -1 accuses the first block, -3
-the first three. Tokens of one account only are left out: they would make a busy lone account a dense block.
+each taken out before the next. An account's score is minus the number of the first block that holds it: threshold -1
+accuses the first block, -3 the first three. Tokens of one account only are left out: they would make a busy lone
+account a dense block.
 """
 
 from __future__ import annotations

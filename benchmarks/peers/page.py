@@ -40,6 +40,9 @@ was taken for what it can do, and given what helps it:
 - **Equal false accusations**: the best that any setting, threshold and k of the peer could have reached *on the
   measured log itself, its truth known*, with no more honest accounts accused than Stillwatch accused there. No user can
   have that; it is a ceiling for each level by itself.
+- **Groups, judged**: how good the groups themselves are. As if somebody who knows the truth judged them: a group counts
+  if more than half of it is a campaign's, and all of its accounts with it. Setting, threshold and k in hindsight, with
+  no more honest accounts in such groups than in Stillwatch's. For linkers only.
 
 Honest accounts include owners of stolen keys and resellers. Accounts that sent nothing are left out. Intervals are 95 %
 Clopper-Pearson, as if accounts were independent; those of one group are accused together, so they are too narrow. ARI
@@ -96,18 +99,22 @@ def summary(results: dict[str, Any]) -> str:
     head = ["tool", "default: recall", "honest accused"]
     for rate in rates:
         head += [f"tuned to {100 * float(rate):g} %: recall", "honest accused"]
-    head += ["recall at equal false accusations", f"the same at {100 * max(results['rates']):g} %"]
-    ours, wrong = pooled(list(results["stillwatch"]["levels"].values()))
-    rows = [["**Stillwatch**, as it comes", share(ours), wrong, *["", ""] * len(rates), share(ours), ""]]
+    head += ["hindsight: recall at equal false accusations", f"at {100 * max(results['rates']):g} %", "groups, judged"]
+    mine = results["stillwatch"]
+    ours, wrong = pooled(list(mine["levels"].values()))
+    judged = pooled([row for row in mine["judged"].values() if row["campaign"]])[0]
+    rows = [
+        ["**Stillwatch**, as it comes", share(ours), wrong, *[""] * (2 * len(rates)), share(ours), "", share(judged)]
+    ]
     for peer in PEERS:
         found = results["peers"].get(peer.name)
         if found is None:
             continue
         line = [peer.title]
-        for part in (found["default"], *(found["tuned"][rate] for rate in rates)):
-            recall, wrong = pooled(list(part.values()))
+        for part in ("default", *rates):
+            recall, wrong = pooled(list(found[part].values()))
             line += [share(recall), wrong]
-        line += [share(pooled(list(found[part].values()))[0]) for part in ("equal", "oracle")]
+        line += [share(pooled(list(found[part].values()))[0]) for part in ("equal", "loose", "judged")]
         rows.append(line)
     return table(head, rows)
 
@@ -115,15 +122,39 @@ def summary(results: dict[str, Any]) -> str:
 def level(results: dict[str, Any], name: str) -> str:
     """One level, a line a tool."""
     rate = str(min(results["rates"]))
-    ours = results["stillwatch"]["levels"][name]
-    rows = [["**Stillwatch**", *figures(ours), share(ours["recall"])]]
+    ours, judged = (results["stillwatch"][part][name] for part in ("levels", "judged"))
+    rows = [["**Stillwatch**", *figures(ours), share(ours["recall"]), share(judged["recall"])]]
     for peer in PEERS:
         found = results["peers"].get(peer.name)
         if found is not None:
-            equal = found["equal"].get(name)
-            rows.append([peer.title, *figures(found["tuned"][rate][name]), share(equal and equal["recall"])])
-    head = ["tool", "precision", "recall", "honest accounts accused", "ARI", "recall at equal false accusations"]
+            hindsight = [found[part].get(name, {}).get("recall") for part in ("equal", "judged")]
+            rows.append([peer.title, *figures(found[rate][name]), *map(share, hindsight)])
+    head = [
+        "tool",
+        "precision",
+        "recall",
+        "honest accounts accused",
+        "ARI",
+        "at equal false accusations",
+        "groups, judged",
+    ]
     return f"\n### `{name}`\n\n{table(head, rows)}"
+
+
+def whom(results: dict[str, Any]) -> str:
+    """Which honest accounts are accused, over all levels."""
+    rate = str(max(results["rates"]))
+    found = [("**Stillwatch**", results["stillwatch"]["levels"])]
+    found += [(p.title, results["peers"][p.name][rate]) for p in PEERS if p.name in results["peers"]]
+    rows = []
+    for title, levels in found:
+        counts: dict[str, int] = {}
+        for row in levels.values():
+            for label, count in row["whom"].items():
+                counts[label] = counts.get(label, 0) + count
+        ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        rows.append([title, ", ".join(f"{label} {count}" for label, count in ordered) or "nobody"])
+    return table(["tool", "honest accounts accused, by kind"], rows)
 
 
 def costs(results: dict[str, Any]) -> str:
@@ -176,15 +207,17 @@ def render(results: dict[str, Any]) -> str:
     seeds = ", ".join(map(str, results["seeds"]))
     tuned = f"{', '.join(map(str, results['tuning']))} ({', '.join(f'`{name}`' for name in results['tuned_on'])})"
     where = (
-        f"\nWorlds `evaded`, `quiet` and, where listed, `demo`, at scale {results['scale']:g}. Measured on seeds {seeds}, "
-        f"tuned on {tuned}, honest reference {results['reference']}; {results['machine']}, Python {results['python']}.\n"
+        f"\nWorlds `evaded`, `quiet` and, where listed, `demo`, at scale {results['scale']:g}. Measured on seeds"
+        f" {seeds}, tuned on {tuned}, honest reference {results['reference']}; {results['machine']}, Python"
+        f" {results['python']}.\n"
     )
     levels = "".join(level(results, name) for name in results["levels"])
     return "".join(
         [
             HEAD, where, "\n## All levels together\n\n", summary(results), RULES,
             f"\n## Level by level\n\nPeers tuned to {100 * min(results['rates']):g} % of honest accounts.\n", levels,
-            COST, costs(results),
+            f"\n## Whom they accuse wrongly\n\nTuned to {100 * max(results['rates']):g} %, all levels together.\n\n",
+            whom(results), COST, costs(results),
             "\n## The tools\n\n", tools(results), "\n## Where this falls short of the peers\n\n", short(results),
         ]
     )  # fmt: skip

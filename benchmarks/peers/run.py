@@ -22,16 +22,23 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 ROOT = Path(__file__).resolve().parents[2]
 # the folder of this file must not be searched: a peer's module has the name of its package's topic
 sys.path[0] = str(ROOT)
 
 from benchmarks.peers import scoring, venvs  # noqa: E402
-from benchmarks.peers.answer import Answer  # noqa: E402
+from benchmarks.peers.answer import Answer, Bools, Ints  # noqa: E402
 from benchmarks.peers.process import run as process  # noqa: E402
 from benchmarks.peers.registry import PEERS, Peer  # noqa: E402
-from benchmarks.peers.tuning import Choice, Outcome, Truth, best, outcome  # noqa: E402
-from benchmarks.peers.world import KEPT, keep  # noqa: E402
+from benchmarks.peers.tuning import Choice, Outcome, Truth, best, majority, tally  # noqa: E402
+from benchmarks.peers.world import KEPT, keep, read  # noqa: E402
+
+Answers = dict[Path, list[Answer]]
+"""World -> a peer's answers, one a setting."""
+Ours = dict[str, tuple[Outcome, Outcome]]
+"""Level -> Stillwatch's verdicts, and its groups as one who knows the truth would judge them."""
 
 RESULTS = ROOT / "benchmarks" / "results" / "peers.json"
 LEVELS = ("none", "paraphrase", "cover", "one_address+identities", "no_skeleton+fresh_tasks", "all", "quiet")
@@ -71,7 +78,7 @@ def make(work: Path, level: str, seed: int, scale: float) -> Path:
 
 
 def scanned(world: Path) -> dict[str, Any]:
-    """Stillwatch as it comes on a world, held against the truth."""
+    """Scan a world with Stillwatch as it comes; its operators and verdicts stay beside the world."""
     run, kept = world.parent / "run", world.parent / "stillwatch.json"
     if not kept.exists():
         words = [
@@ -79,8 +86,10 @@ def scanned(world: Path) -> dict[str, Any]:
             world / "authorisations.toml", "--context", world, "--pseudonyms", "none",
         ]  # fmt: skip
         spent = process([sys.executable, "-m", "stillwatch", *words])
-        kept.write_text(json.dumps({**asdict(scoring.of_run(run, world)), **spent}), encoding="utf-8")
-        shutil.rmtree(run)
+        for file in run.iterdir():
+            if file.name not in ("operators.parquet", "verdicts.parquet", "manifest.json"):
+                file.unlink()
+        kept.write_text(json.dumps(spent), encoding="utf-8")
     return dict(json.loads(kept.read_text(encoding="utf-8")))
 
 
@@ -121,56 +130,58 @@ class Bench:
             self.truths[world] = scoring.truth(world, accounts)
         return self.truths[world]
 
-    def counted(self, answers_of: dict[Path, list[Answer]], worlds: Sequence[Path], choice: Choice) -> Outcome:
-        """What a choice gives on worlds."""
-        chosen = [answers_of[world][choice.setting] for world in worlds]
-        truths = [self.truth(world, answer.accounts) for world, answer in zip(worlds, chosen, strict=True)]
-        return outcome(chosen, truths, choice.threshold, choice.least)
+    def counted(self, found: Answers, worlds: Sequence[Path], choice: Choice | None, judged: bool = False) -> Outcome:
+        """What a choice gives on worlds; without one nobody is accused. judged: see `curve`."""
+        made = choice or Choice(0, float("inf"), 10**9)
+        said = []
+        for world in worlds:
+            answer = found[world][made.setting]
+            truth = self.truth(world, answer.accounts)
+            groups = answer.groups(made.threshold)
+            accused = answer.accused(made.threshold, made.least, truth.customer, truth.registered)
+            if judged:
+                accused &= majority(groups, truth.harvests)
+            said.append((accused, groups if answer.grouped else None))
+        return tally(said, [self.truth(world, found[world][0].accounts) for world in worlds])
 
     def best(
-        self, peer: Peer, answers_of: dict[Path, list[Answer]], worlds: Sequence[Path], most: int
+        self, peer: Peer, found: Answers, worlds: Sequence[Path], most: int, judged: bool = False
     ) -> Choice | None:
         """The choice of most hits with at most `most` honest accounts accused."""
-        settings = [[answers_of[world][number] for world in worlds] for number in range(len(peer.grid))]
-        truths = [self.truth(world, answers_of[world][0].accounts) for world in worlds]
-        return best(settings, truths, peer.leasts, most)
+        settings = [[found[world][number] for world in worlds] for number in range(len(peer.grid))]
+        truths = [self.truth(world, found[world][0].accounts) for world in worlds]
+        return best(settings, truths, peer.leasts, most, judged)
 
     def honest(self, answers_of: dict[Path, list[Answer]], worlds: Sequence[Path]) -> int:
         """Honest accounts of worlds."""
         return sum(int((~self.truth(world, answers_of[world][0].accounts).harvests).sum()) for world in worlds)
 
 
-def peer_row(bench: Bench, peer: Peer, python: str, ours: dict[str, Outcome]) -> dict[str, Any]:
+def peer_row(bench: Bench, peer: Peer, python: str, ours: Ours) -> dict[str, Any]:
     """All figures of one peer."""
-    found: dict[Path, list[Answer]] = {}
+    found: Answers = {}
     for world in [*bench.tuning, *(world for worlds in bench.held.values() for world in worlds)]:
         found[world] = answers(peer, python, world, bench.reference)
-    tuned = {}
+    choices: dict[str, Choice | None] = {"default": peer.default}
     for rate in bench.given.rates:
-        tuned[rate] = bench.best(peer, found, bench.tuning, int(rate * bench.honest(found, bench.tuning)))
-    row: dict[str, Any] = {
-        "default": {},
-        "tuned": {str(rate): {} for rate in tuned},
-        "equal": {},
-        "oracle": {},
-        "choices": {},
-    }
-    row["choices"] = {"default": described(peer, peer.default)}
-    row["choices"] |= {str(rate): described(peer, choice) for rate, choice in tuned.items()}
-    nobody = Choice(0, float("inf"), 10**9)
+        choices[str(rate)] = bench.best(peer, found, bench.tuning, int(rate * bench.honest(found, bench.tuning)))
+    row: dict[str, Any] = {name: {} for name in (*choices, "equal", "loose", "judged")}
+    row["choices"] = {name: described(peer, choice) for name, choice in choices.items()}
     for level, worlds in bench.held.items():
-        row["default"][level] = scoring.row(bench.counted(found, worlds, peer.default))
-        for rate, choice in tuned.items():
-            row["tuned"][str(rate)][level] = scoring.row(bench.counted(found, worlds, choice or nobody))
-        if ours[level].campaign:
-            equal = bench.best(peer, found, worlds, ours[level].false)
-            row["equal"][level] = scoring.row(bench.counted(found, worlds, equal or nobody)) | {
-                "choice": described(peer, equal)
-            }
-            loose = bench.best(peer, found, worlds, int(max(bench.given.rates) * ours[level].honest))
-            row["oracle"][level] = scoring.row(bench.counted(found, worlds, loose or nobody))
-    rate = str(min(bench.given.rates))
-    told(peer.title, {level: row["tuned"][rate][level]["recall"] for level in bench.held})
+        for name, choice in choices.items():
+            row[name][level] = scoring.row(bench.counted(found, worlds, choice))
+        mine, known_mine = ours[level]
+        if not mine.campaign:
+            continue
+        most = int(max(bench.given.rates) * mine.honest)
+        hindsight = {"equal": (mine.false, False), "loose": (most, False), "judged": (known_mine.false, True)}
+        for name, (allowed, judged) in hindsight.items():
+            if judged and not found[worlds[0]][0].grouped:
+                continue
+            choice = bench.best(peer, found, worlds, allowed, judged)
+            outcome = scoring.row(bench.counted(found, worlds, choice, judged))
+            row[name][level] = outcome | {"choice": described(peer, choice)}
+    told(peer.title, {level: row[str(min(bench.given.rates))][level]["recall"] for level in bench.held})
     return row
 
 
@@ -251,17 +262,25 @@ def write(results: dict[str, Any]) -> None:
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
-def stillwatch(bench: Bench) -> tuple[dict[str, Any], dict[str, Outcome]]:
+def stillwatch(bench: Bench) -> tuple[dict[str, Any], Ours]:
     """Stillwatch on the held-out worlds."""
-    rows: dict[str, Any] = {"levels": {}}
-    ours = {}
+    rows: dict[str, Any] = {"levels": {}, "judged": {}}
+    ours: Ours = {}
     for level, worlds in bench.held.items():
-        found = [scanned(world) for world in worlds]
-        ours[level] = scoring.together([Outcome(*(each[name] for name in scoring.FIELDS)) for each in found])
-        rows["levels"][level] = scoring.row(ours[level])
+        spent = [scanned(world) for world in worlds]
+        truths = [bench.truth(world, read(world).accounts) for world in worlds]
+        found = [scoring.of_run(world.parent / "run", read(world).accounts) for world in worlds]
+        linked = [(known(groups, truth), groups) for (_, groups), truth in zip(found, truths, strict=True)]
+        ours[level] = tally(found, truths), tally(linked, truths)
+        rows["levels"][level], rows["judged"][level] = map(scoring.row, ours[level])
         told("stillwatch", level, rows["levels"][level])
-        rows.setdefault("cost", {name: found[0][name] for name in ("seconds", "mebibytes")})
+        rows.setdefault("cost", spent[0])
     return rows, ours
+
+
+def known(groups: Ints, truth: Truth) -> Bools:
+    """Whom one who knows the truth would accuse of these groups: those of two and more that are a campaign's."""
+    return majority(groups, truth.harvests) & (np.bincount(groups)[groups] >= 2)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,20 @@
-"""The truth of a world in the order of an answer's accounts, and outcomes as rows of the results."""
+"""The truth of a world in the order of an answer's accounts, runs of Stillwatch, and outcomes as rows of results."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks.peers.tuning import Outcome, Truth
+import pyarrow.parquet as pq
+from benchmarks.peers.tuning import Bools, Ints, Outcome, Truth
 from benchmarks.peers.world import customers
 
-from stillwatch.evaluate import evaluate
 from stillwatch.evaluate.metrics import clopper_pearson
 from stillwatch.evaluate.truth import read_truth
+from stillwatch.model import Verdict
 
-FIELDS = ("campaign", "hits", "honest", "false", "ari")
+FIELDS = ("campaign", "hits", "honest", "false", "whom")
 
 
 def truth(world: Path, accounts: list[str]) -> Truth:
@@ -27,26 +27,19 @@ def truth(world: Path, accounts: list[str]) -> Truth:
         harvests=np.array([exact[account].harvests for account in accounts], np.bool_),
         customer=customer,
         registered=registered,
+        label=tuple(exact[account].label for account in accounts),
     )
 
 
-def of_run(run: Path, world: Path) -> Outcome:
-    """A run of Stillwatch as an outcome: the same counts of the same accounts."""
-    found = evaluate(run, world)
-    campaign = sum(each.accounts - each.absent for each in found.by_campaign)
-    return Outcome(campaign, found.campaign_accused, found.honest_accounts, found.honest_accused, found.ari)
-
-
-def together(found: Sequence[Outcome]) -> Outcome:
-    """Several worlds as one: counts add, the index is averaged over the worlds that have one."""
-    indices = [each.ari for each in found if each.ari is not None]
-    return Outcome(
-        campaign=sum(each.campaign for each in found),
-        hits=sum(each.hits for each in found),
-        honest=sum(each.honest for each in found),
-        false=sum(each.false for each in found),
-        ari=float(np.mean(indices)) if indices else None,
-    )
+def of_run(run: Path, accounts: list[str]) -> tuple[Bools, Ints]:
+    """Of a run of Stillwatch: who is accused, and the operator of each account of the log."""
+    operators = pq.read_table(run / "operators.parquet", columns=["account_id", "operator_id"])
+    operator_of = dict(zip(operators["account_id"].to_pylist(), operators["operator_id"].to_pylist(), strict=True))
+    verdicts = pq.read_table(run / "verdicts.parquet", columns=["operator_id", "verdict"]).to_pylist()
+    guilty = {row["operator_id"] for row in verdicts if row["verdict"] == Verdict.UNAUTHORISED_DISTILLATION}
+    number = {name: k for k, name in enumerate(sorted(set(operator_of.values())))}
+    of = [operator_of[account] for account in accounts]
+    return np.array([name in guilty for name in of], np.bool_), np.array([number[name] for name in of], np.int64)
 
 
 def row(found: Outcome) -> dict[str, Any]:

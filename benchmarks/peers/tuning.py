@@ -6,8 +6,9 @@ worlds: accounts of campaigns that are accused (hits) and honest ones (false).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,8 @@ class Truth:
     customer: Ints
     """Declared customers: accounts of one verified organisation are one."""
     registered: Bools
+    label: tuple[str, ...] = ()
+    """Kind of customer."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ class Outcome:
     false: int
     ari: float | None
     """Adjusted Rand index over campaign accounts, mean over the worlds that have any; None for single accounts."""
+    whom: dict[str, int] = field(default_factory=dict)
+    """Honest accounts accused, by kind of customer."""
 
     @property
     def recall(self) -> float | None:
@@ -63,14 +68,23 @@ class Outcome:
 
 def outcome(answers: Sequence[Answer], truths: Sequence[Truth], threshold: float, least: int) -> Outcome:
     """Of one setting's answers on several worlds."""
-    hits = false = 0
-    indices = []
+    found = []
     for answer, truth in zip(answers, truths, strict=True):
         accused = answer.accused(threshold, least, truth.customer, truth.registered)
-        hits += int((accused & truth.harvests).sum())
-        false += int((accused & ~truth.harvests).sum())
-        if truth.harvests.any() and (answer.links or (answer.block >= 0).any()):
-            groups = answer.groups(threshold)
+        found.append((accused, answer.groups(threshold) if answer.grouped else None))
+    return tally(found, truths)
+
+
+def tally(found: Sequence[tuple[Bools, Ints | None]], truths: Sequence[Truth]) -> Outcome:
+    """Of accusations and groups (None: no groups) on several worlds, [accounts] each."""
+    whom: Counter[str] = Counter()
+    hits = false = 0
+    indices = []
+    for (accused, groups), truth in zip(found, truths, strict=True):
+        wrong = accused & ~truth.harvests
+        hits, false = hits + int((accused & truth.harvests).sum()), false + int(wrong.sum())
+        whom.update(truth.label[place] for place in np.flatnonzero(wrong) if truth.label)
+        if groups is not None and truth.harvests.any():
             indices.append(adjusted_rand(groups[truth.harvests], truth.operator[truth.harvests]))
     return Outcome(
         campaign=sum(int(truth.harvests.sum()) for truth in truths),
@@ -78,6 +92,7 @@ def outcome(answers: Sequence[Answer], truths: Sequence[Truth], threshold: float
         honest=sum(int((~truth.harvests).sum()) for truth in truths),
         false=false,
         ari=float(np.mean(indices)) if indices else None,
+        whom=dict(sorted(whom.items())),
     )
 
 
@@ -100,21 +115,28 @@ class Curve:
         return self.hits[row], self.false[row]
 
 
-def curve(answer: Answer, truth: Truth, leasts: Sequence[int]) -> Curve:
-    """All thresholds in one pass over the answer."""
+def curve(answer: Answer, truth: Truth, leasts: Sequence[int], judged: bool = False) -> Curve:
+    """All thresholds in one pass over the answer.
+
+    judged: of groups; as if somebody who knows the truth accused those alone that are a campaign's by more than half,
+    and every account in them.
+    """
     values = answer.values()[::-1]
     if answer.links:
-        return _merged(answer, truth, leasts, values)
-    if not (answer.block >= 0).any():
+        return _merged(answer, truth, leasts, values, judged)
+    if not answer.grouped:
         return _counted(answer, truth, leasts, values)
-    rows = [(0, 0) for _ in leasts], *([counts(answer, truth, float(v), least) for least in leasts] for v in values)
+    at = [[counts(answer, truth, float(value), least, judged) for least in leasts] for value in values]
+    rows = [[(0, 0) for _ in leasts], *at]
     table = np.array(rows, np.int64).reshape(len(values) + 1, len(leasts), 2)
     return Curve(values, table[:, :, 0], table[:, :, 1])
 
 
-def counts(answer: Answer, truth: Truth, threshold: float, least: int) -> tuple[int, int]:
+def counts(answer: Answer, truth: Truth, threshold: float, least: int, judged: bool = False) -> tuple[int, int]:
     """Hits and false at one threshold, from the definition."""
     accused = answer.accused(threshold, least, truth.customer, truth.registered)
+    if judged:
+        accused &= majority(answer.groups(threshold), truth.harvests)
     return int((accused & truth.harvests).sum()), int((accused & ~truth.harvests).sum())
 
 
@@ -128,16 +150,29 @@ def _counted(answer: Answer, truth: Truth, leasts: Sequence[int], values: Floats
     return Curve(values, sides[0], sides[1])
 
 
-def _merged(answer: Answer, truth: Truth, leasts: Sequence[int], values: Floats) -> Curve:
+def majority(groups: Ints, harvests: Bools) -> Bools:
+    """Accounts in groups that are a campaign's by more than half, [accounts]."""
+    width = int(groups.max(initial=0)) + 1
+    guilty, all_of = np.bincount(groups[harvests], minlength=width), np.bincount(groups, minlength=width)
+    return (2 * guilty > all_of)[groups]
+
+
+def _merged(answer: Answer, truth: Truth, leasts: Sequence[int], values: Floats, judged: bool) -> Curve:
     """Links from the strongest on: groups merge, and a group counts from the moment it has enough customers."""
     n = len(answer.accounts)
     sizes = np.array(leasts, np.int64)
-    guilty = (truth.harvests & ~truth.registered).astype(np.int64).tolist()
-    honest = (~truth.harvests & ~truth.registered).astype(np.int64).tolist()
+    accusable = (~truth.registered).astype(np.int64)
+    accounts = np.stack([truth.harvests, ~truth.harvests], axis=1).astype(np.int64)
     held: list[Customers] = [{customer} for customer in truth.customer.tolist()]
     root = list(range(n))
-    alone = sizes <= 1
-    total = np.stack([sum(guilty) * alone, sum(honest) * alone], axis=1)
+    counted = accounts * accusable[:, None]
+
+    def part(one: int) -> Ints:
+        """What a group adds to hits and false, [leasts, 2]."""
+        stands = not judged or accounts[one, 0] > accounts[one, 1]
+        return np.outer((sizes <= len(held[one])) & stands, counted[one])
+
+    total = np.sum([part(one) for one in range(n)], axis=0)
     out = np.zeros((len(values) + 1, len(leasts), 2), np.int64)
     out[0] = total
     order = np.argsort(-answer.weight, kind="stable")
@@ -147,12 +182,12 @@ def _merged(answer: Answer, truth: Truth, leasts: Sequence[int], values: Floats)
         if a != b:
             if len(held[a]) < len(held[b]):
                 a, b = b, a
-            for one in (a, b):
-                total = total - np.outer(sizes <= len(held[one]), (guilty[one], honest[one]))
+            total = total - part(a) - part(b)
             root[b] = a
             held[a] |= held[b]
-            guilty[a], honest[a] = guilty[a] + guilty[b], honest[a] + honest[b]
-            total = total + np.outer(sizes <= len(held[a]), (guilty[a], honest[a]))
+            accounts[a] += accounts[b]
+            counted[a] += counted[b]
+            total = total + part(a)
         out[at] = total
     return Curve(values, out[:, :, 0], out[:, :, 1])
 
@@ -165,7 +200,11 @@ def _root(root: list[int], place: int) -> int:
 
 
 def best(
-    settings: Sequence[Sequence[Answer]], truths: Sequence[Truth], leasts: Sequence[int], most_false: int
+    settings: Sequence[Sequence[Answer]],
+    truths: Sequence[Truth],
+    leasts: Sequence[int],
+    most_false: int,
+    judged: bool = False,
 ) -> Choice | None:
     """The choice of most hits among those with at most `most_false` honest accounts accused; None if none has a hit.
 
@@ -176,7 +215,7 @@ def best(
     chosen: Choice | None = None
     sizes = sorted(leasts, reverse=True)
     for number, answers in enumerate(settings):
-        curves = [curve(answer, truth, sizes) for answer, truth in zip(answers, truths, strict=True)]
+        curves = [curve(answer, truth, sizes, judged) for answer, truth in zip(answers, truths, strict=True)]
         values = np.unique(np.concatenate([each.values for each in curves]))[::-1]
         tables = [each.at(values) for each in curves]
         hits, false = (np.sum([table[side] for table in tables], axis=0) for side in (0, 1))
