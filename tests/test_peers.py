@@ -6,6 +6,7 @@ import itertools
 import json
 import math
 import re
+import sys
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from benchmarks.peers import mahalanobis, mmd, page, prada, seat, svn, synchrotrap, world
+from benchmarks.peers import encoder, mahalanobis, mmd, page, prada, process, scoring, seat, svn, synchrotrap, world
 from benchmarks.peers.answer import Answer, linked, scored, spanning
 from benchmarks.peers.registry import PEERS
 from benchmarks.peers.tuning import Choice, Truth, best, counts, curve, majority, outcome
@@ -332,6 +333,44 @@ def test_mahalanobis_distances(averaged: str) -> None:
     slow = np.mean([math.sqrt(squared(x)) for x in window]) if averaged == "distance" else 8 * squared(window.mean(0))
     queries = mahalanobis.Queries(["a"], np.array([0, 50]), honest)
     assert mahalanobis.prepare(queries, averaged)(window) == pytest.approx(float(slow))
+
+
+# --- running --------------------------------------------------------------------------------------------------------
+
+
+def test_a_process_is_measured_and_a_failed_one_says_why() -> None:
+    spent = process.run([sys.executable, "-c", "sum(range(10**6))"])
+    assert 0 < spent["seconds"] < 60
+    assert spent["mebibytes"] > 1
+    with pytest.raises(RuntimeError, match="no such thing"):
+        process.run([sys.executable, "-c", "raise SystemExit('no such thing')"])
+    with pytest.raises(RuntimeError, match="stopped after"):
+        process.run([sys.executable, "-c", "import time; time.sleep(60)"], limit=0.5)
+
+
+def test_a_run_of_stillwatch_is_read_in_the_order_of_the_log(tmp_path: Path) -> None:
+    rows = {"account_id": ["silent", "c", "a", "b"], "operator_id": ["o1", "o1", "o1", "o2"]}
+    pq.write_table(pa.table(rows), tmp_path / "operators.parquet")
+    verdicts = {"operator_id": ["o1", "o2"], "verdict": ["unauthorised_distillation", "ordinary"]}
+    pq.write_table(pa.table(verdicts), tmp_path / "verdicts.parquet")
+    accused, groups = scoring.of_run(tmp_path, ["a", "b", "c"])
+    assert accused.tolist() == [True, False, True]
+    assert groups[0] == groups[2] != groups[1]
+
+
+def test_requests_are_sampled_by_id_and_stay_in_order_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder, "MOST", 3)
+    events = [f"e{k}" for k in range(20)]
+    account = np.array([k % 2 if k < 18 else 2 for k in range(20)])
+    log = world.Log(["a", "b", "c"], events, account, np.arange(20.0), [""] * 20, [""] * 20, [""] * 20, [""] * 20, {})
+    places = encoder.sampled(log)
+    assert account[places].tolist() == [0, 0, 0, 1, 1, 1, 2, 2]
+    assert places[:3].tolist() == sorted(places[:3])
+    # whichever events there are besides, the choice among an account's own stays
+    fewer = world.Log(
+        ["a"], events[0:18:2], np.zeros(9, int), np.arange(9.0), [""] * 9, [""] * 9, [""] * 9, [""] * 9, {}
+    )
+    assert [fewer.event[k] for k in encoder.sampled(fewer)] == [events[k] for k in places[:3]]
 
 
 # --- the rest ---------------------------------------------------------------------------------------------------------

@@ -206,10 +206,14 @@ def render(results: dict[str, Any]) -> str:
     """The page."""
     seeds = ", ".join(map(str, results["seeds"]))
     tuned = f"{', '.join(map(str, results['tuning']))} ({', '.join(f'`{name}`' for name in results['tuned_on'])})"
+    words = f"--scale {results['scale']:g} --seeds {' '.join(map(str, results['seeds']))}"
+    words += f" --tuning {' '.join(map(str, results['tuning']))} --tuning-levels {' '.join(results['tuned_on'])}"
+    words += " --prompts DIR" if results["prompts"] else ""
+    words += "" if "demo" in results["levels"] else " --no-demo"
     where = (
-        f"\nWorlds `evaded`, `quiet` and, where listed, `demo`, at scale {results['scale']:g}. Measured on seeds"
-        f" {seeds}, tuned on {tuned}, honest reference {results['reference']}; {results['machine']}, Python"
-        f" {results['python']}.\n"
+        f"\nWorlds at scale {results['scale']:g}: {', '.join(f'`{name}`' for name in results['levels'])}, measured on"
+        f" seeds {seeds}; tuned on seeds {tuned}; honest reference: seed {results['reference']}."
+        f" {results['machine']}, Python {results['python']}.\n\n```\npython benchmarks/peers/run.py {words}\n```\n"
     )
     levels = "".join(level(results, name) for name in results["levels"])
     return "".join(

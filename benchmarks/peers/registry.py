@@ -135,7 +135,7 @@ PEERS = (
         False,
         "PyPI `scikit-learn`",
         "BSD-3-Clause",
-        "as installed",
+        "1.9.1, 2026-09",
         "prompts and system instructions of an account",
         "times, addresses, payment, sign-up",
         "an account in a group of at least k customers",

@@ -11,13 +11,14 @@ worlds and answers are kept under `--work`, so a run that was stopped goes on.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import platform
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -50,29 +51,20 @@ def told(*words: object) -> None:
     print(time.strftime("%H:%M:%S"), *words, flush=True)
 
 
-def make(work: Path, level: str, seed: int, scale: float) -> Path:
+def make(given: argparse.Namespace, level: str, seed: int) -> Path:
     """World of a level and seed, made unless it is there."""
-    folder = work / f"{level}-{seed}-{scale:g}" / "world"
+    scale = 1.0 if level == "demo" else given.scale
+    text = "-prompts" if given.prompts else ""
+    folder = given.work / f"{level}-{seed}-{scale:g}{text}" / "world"
     if not (folder / "truth" / "accounts.parquet").exists():
         shutil.rmtree(folder.parent, ignore_errors=True)
         name = level if level in ("quiet", "innocent", "demo") else "evaded"
-        evasion = ["--evasion", level.replace("+", ",")] if name == "evaded" and level != "none" else []
-        process(
-            [
-                sys.executable,
-                "-m",
-                "stillwatch",
-                "world",
-                name,
-                "--out",
-                folder,
-                "--scale",
-                scale,
-                "--seed",
-                seed,
-                *evasion,
-            ]
-        )
+        words = ["world", name, "--out", folder, "--scale", scale, "--seed", seed]
+        if name == "evaded" and level != "none":
+            words += ["--evasion", level.replace("+", ",")]
+        if given.prompts:
+            words += ["--prompts", given.prompts]
+        process([sys.executable, "-m", "stillwatch", *words])
     keep(folder)
     return folder
 
@@ -94,18 +86,20 @@ def scanned(world: Path) -> dict[str, Any]:
 
 
 def asked(
-    peer: Peer, python: str, world: Path, reference: Path, settings: Sequence[object], out: Path
+    jobs: Mapping[str, Sequence[object]], python: str, world: Path, reference: Path, out: Path
 ) -> dict[str, float]:
-    """Run a peer's worker; seconds and memory of its process."""
-    words = [python, "-m", "benchmarks.peers.worker", peer.name, world, out, "--settings", json.dumps(settings)]
-    return process([*words, *(["--reference", reference] if peer.learns else [])], limit=LIMIT)
+    """Ask peers of one environment about a world; seconds and memory of their process."""
+    learn = [peer.name for peer in PEERS if peer.learns]
+    words = [python, "-m", "benchmarks.peers.worker", world, out, json.dumps(jobs), "--reference", reference]
+    return process([*words, "--learn", *learn], limit=LIMIT * len(jobs))
 
 
-def answers(peer: Peer, python: str, world: Path, reference: Path) -> list[Answer]:
-    """A peer's answers on a world, one a setting of its grid."""
+def answers(peer: Peer, world: Path) -> list[Answer]:
+    """A peer's answers on a world, one a setting of its grid; RuntimeError if it failed there."""
     out = world.parent / "answers"
-    if not (out / f"{peer.name}.json").exists():
-        asked(peer, python, world, reference, list(peer.grid), out)
+    said = json.loads((out / f"{peer.name}.json").read_text(encoding="utf-8"))
+    if "error" in said:
+        raise RuntimeError(said["error"])
     return [Answer.load(out / f"{peer.name}-{number}.npz") for number in range(len(peer.grid))]
 
 
@@ -116,12 +110,10 @@ class Bench:
         self.given = given
         levels, hold = list(given.levels), [*given.levels, *(["demo"] if given.demo else [])]
         tuned = given.tuning_levels or levels
-        self.tuning = [make(given.work, level, seed, given.scale) for seed in given.tuning for level in tuned]
-        self.reference = make(given.work, "quiet", given.reference, given.scale)
-        self.held = {
-            level: [make(given.work, level, seed, 1.0 if level == "demo" else given.scale) for seed in given.seeds]
-            for level in hold
-        }
+        self.tuning = [make(given, level, seed) for seed in given.tuning for level in tuned]
+        self.reference = make(given, "quiet", given.reference)
+        self.held = {level: [make(given, level, seed) for seed in given.seeds] for level in hold}
+        self.worlds = [*self.tuning, *(world for worlds in self.held.values() for world in worlds)]
         self.truths: dict[Path, Truth] = {}
 
     def truth(self, world: Path, accounts: list[str]) -> Truth:
@@ -157,11 +149,18 @@ class Bench:
         return sum(int((~self.truth(world, answers_of[world][0].accounts).harvests).sum()) for world in worlds)
 
 
-def peer_row(bench: Bench, peer: Peer, python: str, ours: Ours) -> dict[str, Any]:
+def ask(bench: Bench, peers: Sequence[Peer], python: str) -> None:
+    """Ask peers of one environment about all worlds, a process a world; what was answered before is kept."""
+    for world in bench.worlds:
+        out = world.parent / "answers"
+        jobs = {peer.name: peer.grid for peer in peers if not (out / f"{peer.name}.json").exists()}
+        if jobs:
+            asked(jobs, python, world, bench.reference, out)
+
+
+def peer_row(bench: Bench, peer: Peer, ours: Ours) -> dict[str, Any]:
     """All figures of one peer."""
-    found: Answers = {}
-    for world in [*bench.tuning, *(world for worlds in bench.held.values() for world in worlds)]:
-        found[world] = answers(peer, python, world, bench.reference)
+    found: Answers = {world: answers(peer, world) for world in bench.worlds}
     choices: dict[str, Choice | None] = {"default": peer.default}
     for rate in bench.given.rates:
         choices[str(rate)] = bench.best(peer, found, bench.tuning, int(rate * bench.honest(found, bench.tuning)))
@@ -195,7 +194,7 @@ def cost(bench: Bench, peer: Peer, python: str, setting: object) -> dict[str, fl
     world, out = next(iter(bench.held.values()))[0], bench.given.work / "cost"
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(world, out / "world", ignore=shutil.ignore_patterns(KEPT, "vectors-*", "truth"))
-    spent = asked(peer, python, out / "world", bench.reference, [setting], out)
+    spent = asked({peer.name: [setting]}, python, out / "world", bench.reference, out)
     shutil.rmtree(out)
     return spent
 
@@ -209,6 +208,7 @@ def main() -> None:
         "--levels", nargs="+", default=list(LEVELS), help="evasions joined by +, all, none, quiet, innocent"
     )
     words.add_argument("--tuning-levels", nargs="+", help="levels to tune on, if not all")
+    words.add_argument("--prompts", type=Path, help="folder of real prompts in Parquet to use as text")
     words.add_argument("--no-demo", dest="demo", action="store_false", help="leave the world `demo` out")
     words.add_argument("--scale", type=float, default=0.5)
     words.add_argument(
@@ -217,6 +217,7 @@ def main() -> None:
     words.add_argument(
         "--peers", nargs="+", default=[peer.name for peer in PEERS], help="modules; others keep their figures"
     )
+    words.add_argument("--no-cost", dest="cost", action="store_false", help="do not measure what each peer costs")
     words.add_argument("--work", type=Path, default=ROOT / "out" / "bench-peers")
     given = words.parse_args()
     if set(given.tuning) & set(given.seeds) or given.reference in {*given.tuning, *given.seeds}:
@@ -225,37 +226,46 @@ def main() -> None:
         os.environ[name] = "1"
     bench = Bench(given)
     told("worlds are made")
-    results: dict[str, Any] = {
-        "command": [*sys.argv[1:]], "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "python": platform.python_version(), "scale": given.scale, "seeds": given.seeds, "tuning": given.tuning,
-        "reference": given.reference, "rates": given.rates,
-        "tuned_on": given.tuning_levels or given.levels, "levels": list(bench.held), "peers": {}, "skipped": {},
+    same = {
+        "scale": given.scale, "prompts": bool(given.prompts), "seeds": given.seeds, "tuning": given.tuning,
+        "tuned_on": given.tuning_levels or given.levels, "reference": given.reference, "rates": given.rates,
+        "levels": list(bench.held),
     }  # fmt: skip
-    if RESULTS.exists():
-        before = json.loads(RESULTS.read_text(encoding="utf-8"))
-        if all(
-            before.get(name) == results[name]
-            for name in ("scale", "seeds", "tuning", "tuned_on", "reference", "rates", "levels")
-        ):
-            results["peers"] = {name: row for name, row in before["peers"].items() if name not in given.peers}
+    machine = {"machine": f"{platform.machine()}, {os.cpu_count()} cores", "python": platform.python_version()}
+    before = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    old = before["peers"] if before and all(before.get(name) == value for name, value in same.items()) else {}
+    results: dict[str, Any] = {**same, **machine, "peers": {}, "skipped": {}}
     results["stillwatch"], ours = stillwatch(bench)
-    for peer in PEERS:
-        if peer.name not in given.peers:
-            continue
+    results["peers"] = {name: row for name, row in old.items() if name not in given.peers}
+    for extra, group in itertools.groupby(PEERS, key=lambda peer: peer.extra):
+        peers = [peer for peer in group if peer.name in given.peers]
         try:
-            python = venvs.python(peer.extra, peer.own)
-            results["peers"][peer.name] = peer_row(bench, peer, python, ours)
+            ask(bench, peers, venvs.python(extra, any(peer.own for peer in peers)))
         except (venvs.NotInstalledError, RuntimeError) as why:
-            results["skipped"][peer.name] = str(why)
-            told("skipped", peer.title, why)
-        write(results)
-    for peer in PEERS:
-        row = results["peers"].get(peer.name, {})
-        if row and "cost" not in row:
-            chosen = row["choices"][str(min(given.rates))] or row["choices"]["default"]
-            row["cost"] = cost(bench, peer, venvs.python(peer.extra, peer.own), chosen["setting"])
-            told(peer.title, row["cost"])
+            results["skipped"] |= {peer.name: str(why) for peer in peers}
+            told("skipped", *(peer.title for peer in peers), why)
+            continue
+        for peer in peers:
+            try:
+                results["peers"][peer.name] = peer_row(bench, peer, ours)
+            except RuntimeError as why:
+                results["skipped"][peer.name] = str(why)
+                told("skipped", peer.title, why)
             write(results)
+    for peer in PEERS:
+        if peer.name in results["peers"] and given.cost:
+            costs(bench, peer, results["peers"][peer.name], old.get(peer.name, {}))
+            write(results)
+
+
+def costs(bench: Bench, peer: Peer, row: dict[str, Any], old: dict[str, Any]) -> None:
+    """Add what the peer's choice costs, unless that is known already."""
+    if "cost" in old and old["choices"] == row["choices"]:
+        row["cost"] = old["cost"]
+    if "cost" not in row:
+        chosen = row["choices"][str(min(bench.given.rates))] or row["choices"]["default"]
+        row["cost"] = cost(bench, peer, venvs.python(peer.extra, peer.own), chosen["setting"])
+        told(peer.title, row["cost"])
 
 
 def write(results: dict[str, Any]) -> None:
