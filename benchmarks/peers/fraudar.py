@@ -16,7 +16,7 @@ from benchmarks.peers.world import incidence, read
 from scipy.sparse import csr_matrix
 
 
-def look(world: Path, *, views: str = "all", blocks: int = 6) -> Answer:
+def look(world: Path, *, views: str = "all", blocks: int = 3) -> Answer:
     """views: what accounts can share. blocks: how many are looked for."""
     from UGFraud.Detector.Fraudar import detectMultiple, logWeightedAveDegree
 

@@ -106,9 +106,9 @@ PEERS = (
         "an account in a group of at least k customers",
         Choice(0, 4.25, 2),
         "probability .95, any group",
-        ({}, {"columns": "identity"}),
+        ({},),
         GROUPS,
-        knobs="match weight; k; columns with or without text",
+        knobs="match weight; k",
         short="Made for records of one person, which a ring is not. Columns, blocking and training were chosen here.",
     ),
     Peer(

@@ -153,9 +153,14 @@ def ask(bench: Bench, peers: Sequence[Peer], python: str) -> None:
     """Ask peers of one environment about all worlds, a process a world; what was answered before is kept."""
     for world in bench.worlds:
         out = world.parent / "answers"
-        jobs = {peer.name: peer.grid for peer in peers if not (out / f"{peer.name}.json").exists()}
+        jobs = {peer.name: peer.grid for peer in peers if not answered(out / f"{peer.name}.json")}
         if jobs:
             asked(jobs, python, world, bench.reference, out)
+
+
+def answered(file: Path) -> bool:
+    """Whether a peer's answers are there; one that failed is asked again."""
+    return file.exists() and "error" not in json.loads(file.read_text(encoding="utf-8"))
 
 
 def peer_row(bench: Bench, peer: Peer, ours: Ours) -> dict[str, Any]:
