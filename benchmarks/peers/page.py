@@ -57,9 +57,9 @@ machine shared with other work: compare CPU seconds. Memory is that of the large
 
 """
 SHORT = """- **Worlds** are synthetic, small, and of one generator; one seed a level is a first measurement, not a rate.
-- **Tuning** on few seeds is little: the share of honest accounts accused that it allowed is not the share that came out,
-  and a choice may be one that happened to fit.
-- **Hindsight** columns give the peer what nobody has, the truth of the very log; Stillwatch's figures there are as it comes.
+- **Tuning** on few seeds is little: the share of honest accounts accused that it allowed is not the share that came
+  out, and a choice may be one that happened to fit.
+- **Hindsight** gives a peer what nobody has, the truth of the very log; Stillwatch's figures there are as it comes.
 - **Glasswally**, an agent in Rust that watches inference servers by eBPF, needs a toolchain and a kernel that were not
   at hand, and is left out.
 - **Linkers** are clustered by connected components, as most of them do it; a better clustering, or a judge behind the

@@ -124,9 +124,9 @@ PEERS = (
         "an account in one of the first b blocks of at least k customers",
         Choice(0, -1.0, 1),
         "the densest block",
-        ({}, {"views": "text"}, {"views": "hands"}),
+        ({}, {"views": "hands"}),
         GROUPS,
-        knobs="blocks b; k; tokens of text, of hands or both",
+        knobs="blocks b; k; all tokens or those of hands alone",
     ),
     Peer(
         "cosine",
