@@ -144,6 +144,21 @@ def level(results: dict[str, Any], name: str) -> str:
     return f"\n### `{name}`\n\n{table(head, rows)}"
 
 
+def ahead(results: dict[str, Any]) -> str:
+    """Where a peer does better than Stillwatch."""
+    rate = str(min(results["rates"]))
+    kinds = (("tuned, on other seeds", rate, "levels"), ("at equal false accusations, in hindsight", "equal", "levels"))
+    rows = []
+    for words, part, side in (*kinds, ("groups as one who knows the truth would judge them", "judged", "judged")):
+        for name in results["levels"]:
+            mine = results["stillwatch"][side][name]["recall"]
+            for peer in PEERS:
+                found = results["peers"].get(peer.name, {}).get(part, {}).get(name, {})
+                if mine is not None and (found.get("recall") or 0.0) > mine:
+                    rows.append([f"`{name}`", words, peer.title, share(found["recall"]), share(mine)])
+    return table(["level", "compared", "tool", "recall", "Stillwatch"], rows) if rows else "Nowhere in this run.\n"
+
+
 def whom(results: dict[str, Any]) -> str:
     """Which honest accounts are accused, over all levels."""
     rate = str(max(results["rates"]))
@@ -223,6 +238,7 @@ def render(results: dict[str, Any]) -> str:
         [
             HEAD, where, "\n## All levels together\n\n", summary(results), RULES,
             f"\n## Level by level\n\nPeers tuned to {100 * min(results['rates']):g} % of honest accounts.\n", levels,
+            "\n## Where a peer is ahead\n\n", ahead(results),
             f"\n## Whom they accuse wrongly\n\nTuned to {100 * max(results['rates']):g} %, all levels together.\n\n",
             whom(results), COST, costs(results),
             "\n## The tools\n\n", tools(results), "\n## Where this falls short of the peers\n\n", short(results),
