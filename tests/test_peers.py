@@ -339,9 +339,11 @@ def test_mahalanobis_distances(averaged: str) -> None:
 
 
 def test_a_process_is_measured_and_a_failed_one_says_why() -> None:
-    spent = process.run([sys.executable, "-c", "sum(range(10**6))"])
+    here = bytearray(300 * 2**20)
+    spent = process.run([sys.executable, "-c", "import time; held = b'x' * (100 * 2**20); time.sleep(1)"])
     assert 0 < spent["seconds"] < 60
-    assert spent["mebibytes"] > 1
+    # its own memory, and not that of the process which started it
+    assert len(here) / 2**20 > spent["mebibytes"] > 90
     with pytest.raises(RuntimeError, match="no such thing"):
         process.run([sys.executable, "-c", "raise SystemExit('no such thing')"])
     with pytest.raises(RuntimeError, match="stopped after"):

@@ -53,7 +53,8 @@ COST = """
 ## Cost
 
 One setting on the first world, from the log to the answer, each in a process of its own. Wall seconds were taken on a
-machine shared with other work: compare CPU seconds. Memory is that of the largest process.
+machine shared with other work: compare CPU seconds. Memory is what a process and its children held at
+once; a dash is "not measured".
 
 """
 SHORT = """- **Worlds** are synthetic, small, and of one generator; one seed a level is a first measurement, not a rate.
@@ -175,14 +176,19 @@ def whom(results: dict[str, Any]) -> str:
     return table(["tool", "honest accounts accused, by kind"], rows)
 
 
+def memory(spent: dict[str, Any]) -> str:
+    """Peak memory, where it was measured."""
+    return NOTHING if spent["mebibytes"] is None else f"{spent['mebibytes']:,}"
+
+
 def costs(results: dict[str, Any]) -> str:
     """Seconds and memory."""
     ours = results["stillwatch"]["cost"]
-    rows = [["**Stillwatch**", f"{ours['cpu_seconds']:g}", f"{ours['seconds']:g}", f"{ours['mebibytes']:,}"]]
+    rows = [["**Stillwatch**", f"{ours['cpu_seconds']:g}", f"{ours['seconds']:g}", memory(ours)]]
     for peer in PEERS:
         spent = results["peers"].get(peer.name, {}).get("cost")
         if spent:
-            rows.append([peer.title, f"{spent['cpu_seconds']:g}", f"{spent['seconds']:g}", f"{spent['mebibytes']:,}"])
+            rows.append([peer.title, f"{spent['cpu_seconds']:g}", f"{spent['seconds']:g}", memory(spent)])
     return table(["tool", "CPU seconds", "wall seconds", "peak memory, MiB"], rows)
 
 
