@@ -2,7 +2,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test test-slow lint bench-walk bench-text bench-detection bench-vectors bench-windows clean
+.PHONY: setup demo test test-slow lint bench-walk bench-text bench-detection bench-vectors bench-windows bench-peers
+.PHONY: bench-rings clean
 setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -24,14 +25,25 @@ bench-walk: setup
 bench-text: setup
 	$(BIN)/python benchmarks/text.py
 bench-detection: setup
-	$(BIN)/python benchmarks/detection.py calibration
+	$(BIN)/python benchmarks/detection.py innocent
+	$(BIN)/python benchmarks/detection.py quiet
+	$(if $(PROMPTS),$(BIN)/python benchmarks/detection.py shuffled --prompts $(PROMPTS))
+	$(BIN)/python benchmarks/detection.py evasions
+	$(BIN)/python benchmarks/ablation.py
+	$(BIN)/python benchmarks/early.py
+	$(BIN)/python benchmarks/streams.py
 	$(BIN)/python benchmarks/looks.py
 	$(BIN)/python benchmarks/evaluation_page.py
+bench-rings: setup
+	$(BIN)/python benchmarks/rings.py $(if $(TRACES),--traces $(TRACES))
 bench-vectors: setup
 	$(BIN)/python benchmarks/vectors.py $(if $(PROMPTS),--prompts $(PROMPTS)) $(if $(MODELS),--models $(MODELS))
 	$(BIN)/python benchmarks/content_page.py
 bench-windows: setup
 	$(BIN)/python benchmarks/windows.py $(if $(PROMPTS),--prompts $(PROMPTS)) $(if $(MODELS),--models $(MODELS))
 	$(BIN)/python benchmarks/content_page.py
+bench-peers: setup
+	$(BIN)/python benchmarks/peers/run.py
+	$(BIN)/python benchmarks/peers/page.py
 clean:
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
