@@ -115,8 +115,11 @@ TRAITS = _schema(("account_id", _s), ("view", _s), ("token", _s), ("n", _i))
 
 PROFILE = 128
 """Random Fourier features of a kernel mean embedding."""
+MANNER = 27
+"""Numbers of an account's manner: three of each of nine measures."""
 PROFILES = _schema(
-    ("account_id", _s), ("events", _i), ("embedding", pa.list_(pa.float32(), PROFILE)), ("manner", pa.list_(_f)),
+    ("account_id", _s), ("events", _i), ("embedding", pa.list_(pa.float32(), PROFILE)),
+    ("manner", pa.list_(_f, MANNER)),
 )  # fmt: skip
 """Kernel mean embedding of an account's content vectors, as a sum: divide by `events`, those that have a vector.
 `manner`: count, sum and sum of squares of each of `linking.manner.MEASURES`. Rows of one account merge by adding."""

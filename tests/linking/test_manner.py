@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from stillwatch.linking import manner
+from stillwatch.model import MANNER
 
 number = st.none() | st.integers(0, 100_000)
 event = st.fixed_dictionaries(
@@ -55,9 +56,13 @@ def test_sums_agree_with_a_slow_twin_and_merge(events: list[dict[str, object]], 
 
 def sums_of(means: np.ndarray, events: int = 10) -> np.ndarray:
     """Accounts whose first measure has these means, without spread, and nothing else known."""
-    out = np.zeros((len(means), manner.MANNER))
+    out = np.zeros((len(means), MANNER))
     out[:, 0], out[:, 1], out[:, 2] = events, events * means, events * means**2
     return out
+
+
+def test_each_measure_has_three_numbers() -> None:
+    assert 3 * len(manner.MEASURES) == MANNER
 
 
 def test_scores_are_those_of_ranks() -> None:

@@ -26,7 +26,7 @@ from stillwatch.linking import manner
 from stillwatch.linking.collapse import Nodes
 from stillwatch.linking.fdr import q_values
 from stillwatch.linking.matrix import Floats, Ints
-from stillwatch.model import PROFILE
+from stillwatch.model import MANNER, PROFILE
 
 LEAST_EVENTS = 20
 """An embedding of fewer events is noise."""
@@ -63,7 +63,7 @@ def points(profiles: pa.Table | None, nodes: Nodes, allowed: np.ndarray) -> Poin
     if len(rows) < LEAST_NODES:
         return None
     white = whiten(total[rows] / count[rows, None])
-    ways = _summed(profiles["manner"], of, len(nodes), manner.MANNER)[rows]
+    ways = _summed(profiles["manner"], of, len(nodes), MANNER)[rows]
     if ways.any():
         white = np.hstack([white, whiten(manner.scores(ways))])
     length = np.sqrt((white * white).sum(axis=1))

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from scipy.stats import norm, rankdata
 
 from stillwatch.linking.matrix import Floats, Ints
+from stillwatch.model import MANNER
 
 Measure = Callable[[pa.RecordBatch], pa.Array]
 
@@ -46,14 +47,15 @@ MEASURES: Mapping[str, Measure] = {
 COLUMNS = ("input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens", "max_tokens", "words", "turns",
            "temperature", "status")  # fmt: skip
 """Of sketches, that are read."""
-MANNER = 3 * len(MEASURES)
-"""Of each measure: events of which it is known, sum, sum of squares."""
 FLAT = 0.2
 """Least standard deviation of normal scores: what nearly all accounts have in common says nothing."""
 
 
 def sums(batch: pa.RecordBatch, rows: Ints, accounts: int) -> Floats:
-    """[accounts, MANNER] of a batch of sketches; `rows` is the account of each event."""
+    """Of each measure the events of which it is known, sum and sum of squares, [accounts, MANNER].
+
+    `batch` is of sketches, `rows` the account of each event.
+    """
     out = np.zeros((accounts, MANNER))
     for place, measure in enumerate(MEASURES.values()):
         found = measure(batch)

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from stillwatch.ingest.text.profile import accumulate
 from stillwatch.linking import manner
-from stillwatch.model import PROFILE, PROFILES, VECTOR
+from stillwatch.model import MANNER, PROFILE, PROFILES, VECTOR
 
 ROWS = 65_536
 
@@ -17,7 +17,7 @@ ROWS = 65_536
 def from_sketches(sketches: pq.ParquetFile, accounts: pa.Array) -> pa.Table:
     """One row an account, in the order of `accounts`: sums over its events, see model.PROFILES."""
     sums, counts = np.zeros((len(accounts), PROFILE)), np.zeros(len(accounts), np.int64)
-    ways = np.zeros((len(accounts), manner.MANNER))
+    ways = np.zeros((len(accounts), MANNER))
     for batch in sketches.iter_batches(ROWS, columns=["account_id", "vector", *manner.COLUMNS]):
         rows = pc.index_in(batch["account_id"], value_set=accounts).to_numpy().astype(np.int64)
         ways += manner.sums(batch, rows, len(accounts))
@@ -27,5 +27,5 @@ def from_sketches(sketches: pq.ParquetFile, accounts: pa.Array) -> pa.Table:
         sums += more
         counts += n
     embedding = pa.FixedSizeListArray.from_arrays(pa.array(sums.astype(np.float32).ravel()), PROFILE)
-    how = pa.FixedSizeListArray.from_arrays(pa.array(ways.ravel()), manner.MANNER).cast(pa.list_(pa.float64()))
+    how = pa.FixedSizeListArray.from_arrays(pa.array(ways.ravel()), MANNER)
     return pa.table([accounts, pa.array(counts), embedding, how], names=PROFILES.names).cast(PROFILES)
