@@ -14,15 +14,17 @@ from hypothesis import strategies as st
 
 from stillwatch.engine.duckdb import DuckDBEngine
 from stillwatch.engine.runfolder import RunFolder
-from stillwatch.ingest.accounts import load_context
+from stillwatch.ingest.accounts import Context, load_context
 from stillwatch.ingest.pseudonyms import Pseudonyms
+from stillwatch.linking.operators import name as name_of
+from stillwatch.model import ACCOUNTS
 from stillwatch.pipeline import ScanRequest, scan
 from stillwatch.replay import _arrivals as arrivals_of
 from stillwatch.replay import as_of
 from stillwatch.state import StateRequest, scan_state
 from stillwatch.state.derived import WITHIN_A_DAY, traits_by_day
 from stillwatch.state.folder import State
-from tests.smalllog import START
+from tests.smalllog import START, small_log
 from tests.state.days import again, at_once, by_reason, from_days, merge, pieces, report_of, rows_of, same, write
 from tests.test_replay import cut, request, tiny
 
@@ -148,14 +150,11 @@ def up_to_ids(mine: pa.Table, theirs: pa.Table, ids: dict[str, str]) -> None:
 
 def test_the_run_of_a_state_is_the_scan_of_all_logs_but_for_ids_that_stay(small: Path, tmp_path: Path) -> None:
     first, rest = halves(small, tmp_path)
-    state, runs = tmp_path / "state", []
-    for number, file in enumerate((first, rest)):
-        wanted = beside(small, [file], tmp_path / f"run{number}")
-        kept = scan_state(StateRequest(state, wanted))
-        assert kept.run is not None
-        runs.append(kept.run)
+    state = tmp_path / "state"
+    scan_state(StateRequest(state, beside(small, [first], tmp_path / "half")))
+    run = scan_state(StateRequest(state, beside(small, [rest], tmp_path / "run"))).run
     whole = scan(beside(small, [first, rest], tmp_path / "whole"))
-    run = runs[1]
+    assert run is not None
     pairs = zip(whole.read("operators")["operator_id"].to_pylist(), run.read("operators")["operator_id"].to_pylist(),
                 strict=True)  # fmt: skip
     ids = dict(pairs)
@@ -168,12 +167,6 @@ def test_the_run_of_a_state_is_the_scan_of_all_logs_but_for_ids_that_stay(small:
     assert manifest["state"]["batches"] == 2
     assert expected["state"] is None
     assert (run.root / "report.html").stat().st_size > 10_000
-    # operators that were there after the first half have their ids
-    before = {row["operator_id"] for row in runs[0].read("verdicts").to_pylist() if row["accounts"] > 1}
-    assert before
-    ended = {row["operator_id"] for row in manifest["state"]["merged_operators"]}
-    assert before <= {row["operator_id"] for row in run.read("verdicts").to_pylist()} | ended
-
     # looking again changes nothing; nor does a look at a past day, which is the scan of the log cut there
     root = (state / "state.json").read_bytes()
     again_ = scan_state(StateRequest(state, beside(small, [], tmp_path / "again"))).run
@@ -192,6 +185,30 @@ def test_the_run_of_a_state_is_the_scan_of_all_logs_but_for_ids_that_stay(small:
     for name in ("summaries", "accounts", "traits", "profiles", *AFTER):
         up_to_ids(past.read(name), then.read(name), ids)
     assert past.manifest()["state"]["as_of"] == str(day)
+
+
+def test_a_ring_keeps_its_id_when_an_account_joins_that_would_give_it_another(tmp_path: Path) -> None:
+    log = small_log()
+    least = min(log.ring)
+    half = START + timedelta(days=10)
+    first = [row for row in log.events if row["time"] < half and row["account_id"] != least]
+    rest = [row for row in log.events if row["time"] >= half]
+    ids = []
+    for number, (rows, known) in enumerate(((first, log.ring - {least}), (rest, log.ring))):
+        accounts = [row for row in log.accounts if row["account_id"] != least or number]
+        context = Context(accounts=pa.Table.from_pylist(accounts, schema=ACCOUNTS))
+        source = write(rows, tmp_path / f"{number}.parquet")
+        wanted = ScanRequest([source], tmp_path / f"run{number}", context=context)
+        run = scan_state(StateRequest(tmp_path / "state", wanted)).run
+        assert run is not None
+        owner = {row["account_id"]: row["operator_id"] for row in run.read("operators").to_pylist()}
+        (one,) = {owner[account] for account in log.ring if account in owner}
+        assert known <= set(owner)
+        ids.append(one)
+        for name in ("evidence", "verdicts"):
+            assert one in run.read(name)["operator_id"].to_pylist()
+        assert one in run.manifest()["explanations"]
+    assert ids[0] == ids[1] != name_of(least)
 
 
 def test_what_was_not_known_on_a_day_is_what_replay_does_not_know(small: Path, tmp_path: Path) -> None:
