@@ -19,6 +19,7 @@ from stillwatch.state import StateRequest, scan_state
 from stillwatch.state.folder import State
 from stillwatch.state.lock import locked
 from tests.state.days import merge, rows_of, write
+from tests.test_replay import refused
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +27,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a log in two files and a state of the first."""
     folder = tmp_path_factory.mktemp("made")
     rows = rows_of(11)
-    write(rows[:250], folder / "one.parquet")
-    write(rows[250:], folder / "two.parquet")
+    write(rows[:120], folder / "one.parquet")
+    write(rows[120:], folder / "two.parquet")
     merge(folder / "state", folder / "one.parquet")
     return folder
 
@@ -44,11 +45,11 @@ def stillwatch(*words: str | Path, code: int = 0, **how: object) -> str:
     return str(done.stderr + done.stdout)
 
 
-def test_two_at_once_the_second_is_refused(made: Path) -> None:
+def test_two_at_once_the_second_is_refused(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = snapshot(made / "state")
+    words: list[str | Path] = ["scan", made / "two.parquet", "--state", made / "state", "--pseudonyms", "none"]
     with locked(made / "state"):
-        said = stillwatch("scan", made / "two.parquet", "--state", made / "state", "--pseudonyms", "none", code=4)
-    assert "in use by another process" in said
+        assert "in use by another process" in refused(words, 4, capsys)
     assert snapshot(made / "state") == before
 
 
@@ -161,19 +162,20 @@ def test_a_folder_that_cannot_be_written(made: Path, tmp_path: Path) -> None:
     state = copied(made, tmp_path)
     for path in (state, *state.rglob("*")):
         path.chmod(0o555 if path.is_dir() else 0o444)
-    how: dict[str, object] = {"env": {**os.environ, "NUMBA_CACHE_DIR": "/nowhere", "HOME": "/"}}
-    if os.geteuid() == 0:
-        for path in (tmp_path, *tmp_path.parents):
-            if path.stat().st_mode & 0o005 != 0o005 and "pytest" in str(path):
-                path.chmod(0o755)
-        how |= {"user": 65534, "group": 65534}
     before = snapshot(state)
-    said = stillwatch("scan", made / "two.parquet", "--state", state, "--pseudonyms", "none", code=4, **how)
-    assert "cannot write the state" in said
+    if os.geteuid() == 0:  # who may do everything is refused nothing
+        for path in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+            path.chmod(0o755)
+        os.seteuid(65534)
+    try:
+        with pytest.raises(RunError, match="cannot write the state"):
+            merge(state, made / "two.parquet")
+    finally:
+        os.seteuid(os.getuid())
     assert snapshot(state) == before
 
 
-@pytest.mark.parametrize("kilobytes", [1, 20, 60])
+@pytest.mark.parametrize("kilobytes", [1, 20])
 def test_a_full_disk_leaves_the_state_as_it_was(kilobytes: int, made: Path, tmp_path: Path) -> None:
     """No file may be longer than this: the first table that is fails as on a full disk."""
     state = copied(made, tmp_path)
@@ -199,9 +201,16 @@ def test_a_full_disk_leaves_the_state_as_it_was(kilobytes: int, made: Path, tmp_
         (["--state", "s", "--as-of", "2026-09-02"], "--out"),
     ],
 )
-def test_words_that_do_not_go_together(words: list[str], says: str, made: Path, tmp_path: Path) -> None:
-    said = stillwatch("scan", made / "two.parquet", *words, "--pseudonyms", "none", code=2, cwd=tmp_path)
-    assert says in said
+def test_words_that_do_not_go_together(
+    words: list[str],
+    says: str,
+    made: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert says in refused(["scan", made / "two.parquet", *words, "--pseudonyms", "none"], 2, capsys)
     assert not list(tmp_path.iterdir())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import signal
@@ -16,6 +17,7 @@ import pyarrow as pa
 import pytest
 
 from stillwatch.engine.runfolder import RunFolder
+from stillwatch.errors import StillwatchError
 from stillwatch.pipeline import ScanRequest
 from stillwatch.state import StateRequest, scan_state
 from tests.smalllog import SmallLog
@@ -27,12 +29,16 @@ class Killed(BaseException):
     """No handler of the program may catch it."""
 
 
+def full() -> OSError:
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 STEPS = ("replace", "rename", "fsync", "unlink", "rmdir")
 """Calls by which a change of the folder becomes real."""
 
 
-@pytest.fixture
-def dying(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
+@pytest.fixture(params=[Killed, full], ids=["killed", "full"])
+def dying(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Callable[[int], None]]:
     """Let the n-th step from now, and every one after it, raise: what `finally` would tidy up stays as it is."""
     left = [10**9]
 
@@ -40,7 +46,7 @@ def dying(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
         def step(*args: Any, **named: Any) -> Any:
             left[0] -= 1
             if left[0] < 0:
-                raise Killed
+                raise request.param()
             return real(*args, **named)
 
         return step
@@ -76,9 +82,9 @@ def test_dead_at_every_step_of_a_merge_and_of_forgetting(dying: Callable[[int], 
             dying(number)
             try:
                 call()
-            except Killed:
+            except (Killed, StillwatchError):
                 died += 1
-                number += rng.randint(1, 9)
+                number += rng.randint(2, 16)
             else:
                 break
             finally:

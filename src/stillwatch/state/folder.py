@@ -135,10 +135,13 @@ class State:
 def refuse_other_folders(root: Path) -> None:
     """UsageError if `root` holds something and is no state."""
     ours = {ROOT, LOCK, BATCHES, OPERATORS, f".{ROOT}.tmp"}
-    if root.is_dir() and not (root / ROOT).exists():
-        for path in sorted(root.iterdir()):
-            if path.name not in ours:
-                raise UsageError(f"{root} is no state (it has no {ROOT}) and not empty: it holds {path.name}")
+    try:
+        strange = sorted(root.iterdir()) if root.is_dir() and not (root / ROOT).exists() else []
+    except OSError as error:
+        raise RunError(f"cannot read the state {root}: {error.strerror or error}") from error
+    for path in strange:
+        if path.name not in ours:
+            raise UsageError(f"{root} is no state (it has no {ROOT}) and not empty: it holds {path.name}")
 
 
 def _read(root: Path) -> Contents:
