@@ -170,7 +170,9 @@ def _streams(sketches: ir.Table, templates: pa.Table, operators: pa.Table) -> pa
     )
     chosen = accounts.filter((accounts.own >= LEAST_OWN) & (accounts.days >= LEAST_DAYS) & (accounts.theirs > 0))
     return (
-        flat.semi_join(chosen, "account_id").to_pyarrow().sort_by([("account_id", "ascending"), ("time", "ascending")])
+        flat.semi_join(chosen, "account_id")
+        .to_pyarrow()
+        .sort_by([(name, "ascending") for name in ("account_id", "time", "foreign", "origin")])
     )
 
 

@@ -177,6 +177,8 @@ def _same(root: Path, contents: Contents, pseudonyms: Pseudonyms) -> None:
 
 
 def _file(path: Path) -> File:
+    with path.open("rb+") as handle:
+        os.fsync(handle.fileno())
     return File(rows=pq.read_metadata(path).num_rows, bytes=path.stat().st_size, sha256=_hash(path))
 
 

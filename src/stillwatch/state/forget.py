@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -124,7 +125,7 @@ def _pruned(state: State, old: Batch, texts: pa.Table, made: RunFolder) -> Batch
         return old
     for name in old.files:
         if name != "skeletons":
-            made.path(name).hardlink_to(state.of(old).path(name))
+            shutil.copyfile(state.of(old).path(name), made.path(name))
     made.write("skeletons", kept.sort_by([("part", "ascending"), ("skeleton", "ascending")]))
     name, files = state.seal(made)
     return old.model_copy(update={"id": name, "files": files})

@@ -95,8 +95,9 @@ def derive_anew(state: State, request: ScanRequest, meter: Meter) -> None:
 
 
 def known_files(state: State) -> set[tuple[str, str]]:
-    """(path, SHA-256) of every file that was merged."""
-    return {(read["path"], read["sha256"]) for batch in state.batches for read in batch.report["inputs"]}
+    """(path, SHA-256) of every file that was merged; one that could not be opened is tried again."""
+    inputs = (read for batch in state.batches for read in batch.report["inputs"])
+    return {(read["path"], read["sha256"]) for read in inputs if read["sha256"]}
 
 
 def _derive(state: State, sketches: Sequence[Path], days: list[date], made: RunFolder, request: ScanRequest) -> None:
