@@ -1,11 +1,11 @@
 """A new day merged into a state against a scan of all days: seconds by stage, side by side in one run; size on disk.
 
-Each world is made, all days but the last are merged one by one, and then, in turns, the last day is merged into a copy
-of the state and judged, and all days are scanned at once; both in processes of their own, with one thread for numerical
-libraries. CPU seconds are of the process and its children: on a machine that is shared they say more than the wall
-clock's. Writes benchmarks/results/state.json.
+Each world is made, all days but the last are merged (one a day, or in --merges parts), and then, in turns, the last day
+is merged into a copy of the state and judged, and all days are scanned at once; both in processes of their own, with
+one thread for numerical libraries. CPU seconds are of the process and its children: on a machine that is shared they
+say more than the wall clock's. Writes benchmarks/results/state.json.
 
-    python benchmarks/state.py [--worlds demo:1 innocent:0.3] [--repeat 1] [--work DIR]
+    python benchmarks/state.py [--worlds demo:1 innocent:0.3] [--repeat 1] [--merges N] [--work DIR]
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def beside(world: Path) -> list[str | Path]:
             "--context", world, "--pseudonyms", "none"]  # fmt: skip
 
 
-def one(name: str, scale: float, work: Path, repeat: int) -> dict[str, Any]:
+def one(name: str, scale: float, work: Path, repeat: int, merges: int) -> dict[str, Any]:
     """One world."""
     label = f"{name}-{scale:g}"
     world, base = work / label / "world", work / label / "state"
@@ -53,8 +53,9 @@ def one(name: str, scale: float, work: Path, repeat: int) -> dict[str, Any]:
         measured("world", name, "--out", world, "--scale", str(scale))
     days = sorted((world / "events").iterdir())
     if not (base / "state.json").exists():
-        for day in days[:-1]:
-            measured("scan", day, "--state", base, *beside(world))
+        size = -(-len(days[:-1]) // (merges or len(days)))
+        for first in range(0, len(days) - 1, size):
+            measured("scan", *days[:-1][first : first + size], "--state", base, *beside(world))
     rows = []
     for number in range(repeat):
         state, run, whole = (work / label / f"{part}{number}" for part in ("copy", "run", "whole"))
@@ -69,7 +70,7 @@ def one(name: str, scale: float, work: Path, repeat: int) -> dict[str, Any]:
                      "cpu_ratio": round(day["cpu"] / full["cpu"], 3)})  # fmt: skip
     events = pq.read_metadata(run / "sketches.parquet").num_rows
     return {
-        "world": label, "days": len(days), "events": events,
+        "world": label, "days": len(days), "events": events, "merges_before": len(list((base / "batches").iterdir())),
         "events_of_the_day": sum(pq.read_metadata(path).num_rows for path in days[-1].rglob("*.parquet")),
         "bytes_an_event": sizes(state, events), "measured": rows,
     }  # fmt: skip
@@ -103,14 +104,18 @@ def main() -> None:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--worlds", nargs="+", default=["demo:1", "innocent:0.3"], help="name:scale")
     words.add_argument("--repeat", type=int, default=1)
+    words.add_argument("--merges", type=int, default=0, help="merges of the days before; 0 is one a day")
     words.add_argument("--work", type=Path, default=Path("out/bench-state"))
     given = words.parse_args()
-    done = [one(word.split(":")[0], float(word.split(":")[1]), given.work, given.repeat) for word in given.worlds]
-    show(done)
+    worlds = ((word.split(":")[0], float(word.split(":")[1])) for word in given.worlds)
     RESULTS.mkdir(exist_ok=True)
-    machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version(),
-               "load": os.getloadavg()[0]}  # fmt: skip
-    (RESULTS / "state.json").write_text(json.dumps({"machine": machine, "runs": done}, indent=1) + "\n")
+    done = []
+    for name, scale in worlds:
+        done.append(one(name, scale, given.work, given.repeat, given.merges))
+        machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version(),
+                   "load": round(os.getloadavg()[0], 1)}  # fmt: skip
+        (RESULTS / "state.json").write_text(json.dumps({"machine": machine, "runs": done}, indent=1) + "\n")
+    show(done)
 
 
 if __name__ == "__main__":
