@@ -66,8 +66,7 @@ def one(name: str, scale: float, work: Path, repeat: int, merges: int) -> dict[s
         full = measured("scan", world / "events", "--out", whole, *beside(world))
         day["stages"], full["stages"] = stages(run), stages(whole)
         assert pq.read_table(run / "traits.parquet").equals(pq.read_table(whole / "traits.parquet"))
-        rows.append({"day": day, "full": full, "wall_ratio": round(day["wall"] / full["wall"], 3),
-                     "cpu_ratio": round(day["cpu"] / full["cpu"], 3)})  # fmt: skip
+        rows.append({"day": day, "full": full, **ratios(day, full)})
     events = pq.read_metadata(run / "sketches.parquet").num_rows
     return {
         "world": label, "days": len(days), "events": events, "merges_before": len(list((base / "batches").iterdir())),
@@ -78,6 +77,17 @@ def one(name: str, scale: float, work: Path, repeat: int, merges: int) -> dict[s
 
 def stages(run: Path) -> Any:
     return json.loads((run / "manifest.json").read_text())["seconds"]
+
+
+def ratios(day: dict[str, Any], full: dict[str, Any]) -> dict[str, float]:
+    pairs = {"wall": (day["wall"], full["wall"]), "cpu": (day["cpu"], full["cpu"]),
+             "before_linking": (before_linking(day), before_linking(full))}  # fmt: skip
+    return {f"{name}_ratio": round(a / b, 3) for name, (a, b) in pairs.items()}
+
+
+def before_linking(run: dict[str, Any]) -> float:
+    """Wall seconds of what a state saves, and of what it does for it: all stages but those that see all days anyway."""
+    return round(sum(s for name, s in run["stages"].items() if name not in ("linking", "judging", "report")), 1)
 
 
 def sizes(state: Path, events: int) -> dict[str, float]:
@@ -91,12 +101,22 @@ def sizes(state: Path, events: int) -> dict[str, float]:
 
 
 def show(done: list[dict[str, Any]]) -> None:
-    table = Table("world", "days", "events", "a day: CPU s (wall)", "all: CPU s (wall)", "CPU ratio", "bytes/event")
+    table = Table(
+        "world", "days", "events", "a day: CPU s (wall)", "all: CPU s (wall)", "CPU", "before linking", "bytes/event"
+    )
     for row in done:
         for m in row["measured"]:
             seconds = [f"{m[part]['cpu']} ({m[part]['wall']})" for part in ("day", "full")]
             size = f"{row['bytes_an_event']['all']:.0f}"
-            table.add_row(row["world"], str(row["days"]), f"{row['events']:,}", *seconds, str(m["cpu_ratio"]), size)
+            table.add_row(
+                row["world"],
+                str(row["days"]),
+                f"{row['events']:,}",
+                *seconds,
+                str(m["cpu_ratio"]),
+                str(m["before_linking_ratio"]),
+                size,
+            )
     Console(width=140).print(table)
 
 

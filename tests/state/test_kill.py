@@ -116,12 +116,12 @@ def killed(command: list[str], after: float) -> bool:
         return False
 
 
-def kill_often(tmp_path: Path, times: int, seed: int) -> None:
+def kill_often(tmp_path: Path, times: int, seed: int, parts: int) -> None:
     log = SmallLog(seed)
     log.ordinary(20)
     rng = random.Random(seed)
     rows = sorted(log.events, key=lambda row: row["time"])
-    days = [write(rows[k::4] + rows[:9], tmp_path / f"{k}.parquet") for k in range(4)]
+    days = [write(rows[k::parts] + rows[:9], tmp_path / f"{k}.parquet") for k in range(parts)]
     started = time.monotonic()
     subprocess.run(words(days[0], tmp_path / "first", tmp_path / "run-first"), check=True, capture_output=True)
     length = time.monotonic() - started
@@ -130,7 +130,7 @@ def kill_often(tmp_path: Path, times: int, seed: int) -> None:
         state = tmp_path / f"state{hits}"
         for file in days:
             command = words(file, state, tmp_path / "run")
-            for _ in range(rng.randint(2, 6)):
+            for _ in range(rng.randint(2, 2 + parts)):
                 # most of the moments in the merge: a run folder that is unfinished is only made again
                 hits += killed(command if rng.random() < 0.4 else command[:-4] + command[-2:], rng.random() * length)
             done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -151,9 +151,9 @@ def _bits(run: RunFolder, name: str) -> pa.Table:
 
 
 def test_killed_at_a_few_moments(tmp_path: Path) -> None:
-    kill_often(tmp_path, 3, 1)
+    kill_often(tmp_path, 3, 1, 2)
 
 
 @pytest.mark.slow
 def test_killed_at_a_hundred_moments(tmp_path: Path) -> None:
-    kill_often(tmp_path, 100, 2)
+    kill_often(tmp_path, 100, 2, 4)

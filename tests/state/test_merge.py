@@ -29,16 +29,13 @@ from tests.state.days import again, at_once, by_reason, from_days, merge, pieces
 from tests.test_replay import cut, request, tiny
 
 few = settings(
-    max_examples=8, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=5, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
-@few
-@given(seed=st.integers(0, 10**6), count=st.integers(2, 5))
-def test_pieces_merged_in_any_order_are_the_log(
-    seed: int, count: int, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    folder, rng = tmp_path_factory.mktemp("cut"), random.Random(seed)
+def check_pieces(folder: Path, seed: int, count: int) -> None:
+    """Merged in any order they are the log, on its last day and on one before."""
+    rng = random.Random(seed)
     rows = rows_of(seed)
     rows += again(rows, rng)
     files = [write(part, folder / f"{k}.parquet") for k, part in enumerate(pieces(rows, rng, count))]
@@ -59,6 +56,23 @@ def test_pieces_merged_in_any_order_are_the_log(
     early = [row for row in rows if row["time"].date() <= day]
     past, _ = at_once([write(early, folder / "early.parquet")], folder / "early")
     same(from_days(folder / "state", folder / "past", day), past)
+
+
+@few
+@given(seed=st.integers(0, 10**6), count=st.integers(2, 5))
+def test_pieces_merged_in_any_order_are_the_log(
+    seed: int, count: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    check_pieces(tmp_path_factory.mktemp("cut"), seed, count)
+
+
+@pytest.mark.slow
+@settings(few, max_examples=60)
+@given(seed=st.integers(10**6, 10**9), count=st.integers(2, 8))
+def test_many_pieces_merged_in_any_order_are_the_log(
+    seed: int, count: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    check_pieces(tmp_path_factory.mktemp("cut"), seed, count)
 
 
 def test_sources_lead_back_to_the_rows_of_the_files(tmp_path: Path) -> None:
