@@ -480,11 +480,11 @@ def test_looks_are_on_the_days_asked_for_and_the_last(every: int, growth: float,
 
 
 def test_what_is_said_of_a_victim_names_the_operator_by_its_id() -> None:
-    from stillwatch.replay import _retold
+    from stillwatch.renaming import retold
 
     text = "a customer's own account into which traffic of op_1 came, since 2026-09-01"
-    assert _retold(text, {"op_1": "op_9"}, "compromised_account") == text.replace("op_1", "op_9")
-    assert _retold("op_1 is a word", {"op_1": "op_9"}, "ordinary") == "op_1 is a word"
+    assert retold(text, {"op_1": "op_9"}, "compromised_account") == text.replace("op_1", "op_9")
+    assert retold("op_1 is a word", {"op_1": "op_9"}, "ordinary") == "op_1 is a word"
 
 
 # --- what a user can do wrong ---------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -123,8 +124,22 @@ def demo(
 
 @app.command(name="scan")
 def scan_command(
-    sources: Annotated[list[str], typer.Argument(help="Files, folders or globs of Parquet, CSV or JSON lines.")],
-    run: Annotated[Path, typer.Option("--out", help="Run folder to write.")],
+    sources: Annotated[
+        list[str] | None, typer.Argument(help="Files, folders or globs of Parquet, CSV or JSON lines.")
+    ] = None,
+    run: Annotated[Path | None, typer.Option("--out", help="Run folder to write.")] = None,
+    state: Annotated[
+        Path | None, typer.Option(help="State folder, made if absent: the log is merged into it; the run is of all.")
+    ] = None,
+    as_of: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="With --state: the run as of the evening of a day.")
+    ] = None,
+    forget: Annotated[
+        list[str] | None, typer.Option(help="With --state: delete an account, by id or pseudonym; repeatable.")
+    ] = None,
+    retain: Annotated[
+        int | None, typer.Option(min=0, help="With --state: delete days before the last so many; 0 keeps all.")
+    ] = None,
     format: Annotated[
         Literal["auto", "table", "otel", "litellm", "bedrock"], typer.Option(help="Format of the log.")
     ] = "auto",
@@ -146,21 +161,40 @@ def scan_command(
     stillwatch scan logs/ --out run --accounts accounts.parquet
 
     stillwatch scan 'spans-*.jsonl.gz' --out run --format otel --pseudonyms none
+
+    Day by day: stillwatch scan logs/2026-09-02.jsonl --state state --out run
     """
+    from stillwatch.errors import UsageError
     from stillwatch.ingest.accounts import load_context
     from stillwatch.ingest.pseudonyms import Pseudonyms, load_key
     from stillwatch.pipeline import ScanRequest, scan
     from stillwatch.settings import load
+    from stillwatch.state import StateRequest, scan_state
+
+    if state is None and (as_of or forget or retain is not None):
+        raise UsageError("--as-of, --forget and --retain speak of a state: give --state DIR as well")
+    if state is None and (run is None or not sources):
+        raise UsageError("give a log to read and --out RUN (or --state DIR)")
+    if as_of and run is None:
+        raise UsageError("--as-of DAY is about a run: give --out RUN as well")
 
     chosen = load(settings)
     names = Pseudonyms.keyed(load_key(key_file)[0]) if pseudonyms == "keyed" else Pseudonyms.none()
     with _Display() as display:
         found = load_context(accounts=accounts, authorisations=authorisations, context=context, pseudonyms=names)
-        done = scan(
-            ScanRequest(sources, run, format, context=found, settings=chosen, pseudonyms=names, command=_command()),
-            display,
+        wanted = ScanRequest(
+            sources or [], run or Path(), format, context=found, settings=chosen, pseudonyms=names, command=_command()
         )
-    _summary(done.root)
+        if state is None:
+            scan(wanted, display)
+        else:
+            day = as_of.date() if as_of else None
+            kept = scan_state(StateRequest(state, wanted, run is not None, day, forget or (), retain), display)
+    if state is not None:
+        for line in kept.lines():
+            out.print(line, highlight=False, soft_wrap=True)
+    if run is not None:
+        _summary(run)
 
 
 @app.command(name="replay")

@@ -7,11 +7,12 @@ log -> sketches -> summaries -> accounts -> traits -> profiles -> links -> opera
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -47,6 +48,8 @@ class ScanRequest:
     pseudonyms: Pseudonyms = field(default_factory=Pseudonyms.none)
     command: str = ""
     memory: str = "3GB"
+    state: Mapping[str, Any] | None = None
+    """For the manifest: the state whose sketches are judged, None for a scan of a log."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,11 @@ def read_log(run: RunFolder, request: ScanRequest, meter: Meter) -> IngestReport
 def found_in(run: RunFolder, request: ScanRequest, meter: Meter) -> Found:
     """The sketches of `run` -> every table up to verdicts; `request.sources` is not read."""
     _relations(run, request, meter)
+    return linked_and_judged(run, request, meter)
+
+
+def linked_and_judged(run: RunFolder, request: ScanRequest, meter: Meter) -> Found:
+    """Summaries, accounts, traits and profiles of `run` -> every table up to verdicts."""
     with meter.stage("linking"):
         linked = _link(run, request)
     with meter.stage("judging"):
@@ -102,7 +110,7 @@ def conclude(
         pseudonyms=request.pseudonyms,
         command=request.command,
     )
-    record |= {"started_at": started.isoformat(timespec="seconds")}
+    record |= {"started_at": started.isoformat(timespec="seconds"), "state": request.state}
     with meter.stage("report"):
         run.write_manifest(record | {"seconds": meter.seconds})
         write_report(run)

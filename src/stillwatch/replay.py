@@ -18,13 +18,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stillwatch import __version__
+from stillwatch import __version__, renaming
 from stillwatch.engine.meter import Meter
 from stillwatch.engine.runfolder import MANIFEST, RunFolder
 from stillwatch.errors import RunError, UsageError
 from stillwatch.ingest.accounts import Context
 from stillwatch.ingest.report import IngestReport
-from stillwatch.judging.carried import CARRIES_OF
 from stillwatch.judging.explanations import Fit
 from stillwatch.judging.record import Records, evening
 from stillwatch.judging.sequential import Spending
@@ -196,58 +195,25 @@ def _arrived(whole: RunFolder, run: RunFolder, day: date) -> None:
 
 
 def _renamed(run: RunFolder, found: Found, memory: pa.Table, records: Records) -> tuple[Found, pa.Table, pa.Table]:
-    """The tables of `run` under the ids that operators had, accusations upheld; what to remember, and who merged.
-
-    Ids are carried after judging, whose random groups depend on the order of names: a look equals a scan of its log.
-    """
+    """The tables of `run` under the ids that operators had, accusations upheld; what to remember, and who merged."""
+    renamed = renaming.renamed(run, found, memory)
+    explanations = renamed.judgement.explanations
+    verdicts = _upheld(renamed.judgement.verdicts, explanations, records)
+    run.write("verdicts", verdicts)
     operators = run.read("operators")
-    ids = identity.names(memory, operators)
-    carried = identity.carry(memory, operators)
-    victims = _mapped(run.read("victims"), ids)
-    explanations = {ids.get(old, old): fits for old, fits in found.judgement.explanations.items()}
-    verdicts = _verdicts(found.judgement.verdicts, ids, explanations, records)
-    judgement = replace(
-        found.judgement,
-        verdicts=verdicts,
-        evidence=_mapped(found.judgement.evidence, ids),
-        explanations=explanations,
-    )
-    streams, stream_events = (_mapped(run.read(name), ids) for name in ("streams", "stream_events"))
-    for name, table in (("operators", carried), ("victims", victims), ("streams", streams),
-                        ("stream_events", stream_events), ("evidence", judgement.evidence),
-                        ("verdicts", verdicts)):  # fmt: skip
-        run.write(name, table)
-    return replace(found, judgement=judgement), identity.remember(memory, carried), identity.merged(memory, carried)
+    upheld = replace(renamed, judgement=replace(renamed.judgement, verdicts=verdicts))
+    return upheld, identity.remember(memory, operators), identity.merged(memory, operators)
 
 
-def _verdicts(
-    verdicts: pa.Table, ids: Mapping[str, str], explanations: Mapping[str, Sequence[Fit]], records: Records
-) -> pa.Table:
-    """Verdicts under the operators' ids; accusations that stand are upheld (`judging.record`)."""
-    verdicts = _mapped(verdicts, ids)
+def _upheld(verdicts: pa.Table, explanations: Mapping[str, Sequence[Fit]], records: Records) -> pa.Table:
+    """Verdicts in which accusations that stand are upheld (`judging.record`)."""
     upheld = records.upheld(verdicts).to_pylist()
     rows = verdicts.to_pylist()
     for row, stands in zip(rows, upheld, strict=True):
-        row["innocent_explanation"] = _retold(row["innocent_explanation"], ids, row["verdict"])
         if stands:
             row["verdict"] = Verdict.UNAUTHORISED_DISTILLATION.value
             row["innocent_explanation"] = explanations[row["operator_id"]][0].sentence()
     return pa.Table.from_pylist(rows, schema=VERDICTS)
-
-
-def _mapped(table: pa.Table, ids: Mapping[str, str]) -> pa.Table:
-    """`table` with its operators' new ids."""
-    new = pa.array([ids.get(old, old) for old in table["operator_id"].to_pylist()], pa.string())
-    return table.set_column(table.schema.get_field_index("operator_id"), "operator_id", new)
-
-
-def _retold(text: str, ids: Mapping[str, str], verdict: str) -> str:
-    """The statement on a victim, or on who carries a stream, names an operator."""
-    if verdict != Verdict.COMPROMISED_ACCOUNT and not text.startswith(CARRIES_OF):
-        return text
-    return " ".join(
-        ids.get(word.rstrip(","), word.rstrip(",")) + word[len(word.rstrip(",")) :] for word in text.split(" ")
-    )
 
 
 def _manifest(request: ReplayRequest, report: IngestReport, records: Records, started: datetime) -> dict[str, object]:

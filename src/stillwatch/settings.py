@@ -60,6 +60,13 @@ class JudgingSettings(_Section):
     """Signals that are left out, by name."""
 
 
+class StateSettings(_Section):
+    """What is kept from day to day (`scan --state`)."""
+
+    retain_days: int = Field(default=0, ge=0)
+    """Days kept, counted back from the newest one in the state; 0 keeps all."""
+
+
 class Settings(_Section):
     """All settings of a scan."""
 
@@ -67,6 +74,7 @@ class Settings(_Section):
     ingest: IngestSettings = IngestSettings()
     linking: LinkingSettings = LinkingSettings()
     judging: JudgingSettings = JudgingSettings()
+    state: StateSettings = StateSettings()
 
 
 def load(path: Path | None) -> Settings:

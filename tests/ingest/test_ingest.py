@@ -72,16 +72,16 @@ def test_times_that_cannot_be(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_duplicates_keep_the_first_by_source_and_row(tmp_path: Path) -> None:
+def test_of_duplicates_the_least_by_time_account_and_columns_stays(tmp_path: Path) -> None:
     first = put(tmp_path, "log/a.jsonl", logs.lines([event(0), event(1), event(1, model="later")]))
     put(tmp_path, "log/b.csv", logs.table([event(1, model="other file"), event(2)]))
     report, run = scan(tmp_path, tmp_path / "log")
     assert run.read("sketches").select(["event_id", "model"]).to_pylist() == [
-        {"event_id": f"event-{i}", "model": "model-1"} for i in range(3)
+        {"event_id": f"event-{i}", "model": model} for i, model in enumerate(["model-1", "later", "model-1"])
     ]
     assert report.counts["duplicates"] == 2
     assert {(r["source"], r["row"]) for r in run.read("rejects").to_pylist()} == {
-        (str(first), 3), (str(tmp_path / "log/b.csv"), 1),
+        (str(first), 2), (str(tmp_path / "log/b.csv"), 1),
     }  # fmt: skip
     assert {r["reason"] for r in run.read("rejects").to_pylist()} == {"duplicate event_id"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -26,9 +27,9 @@ class DuckDBEngine:
             settings["temp_directory"] = str(scratch)
         self.backend = ibis.duckdb.connect(**settings)
 
-    def table(self, path: Path) -> ir.Table:
-        """The Parquet file at `path` as an Ibis table, unread until needed."""
-        return self.backend.read_parquet(str(path))
+    def table(self, path: Path | Sequence[Path]) -> ir.Table:
+        """The Parquet file at `path`, or several files of one schema, as an Ibis table, unread until needed."""
+        return self.backend.read_parquet(str(path) if isinstance(path, Path) else [str(one) for one in path])
 
     def run(self, expression: ir.Table) -> pa.Table:
         """The rows of an expression; RunError if the engine runs out of memory or disk."""

@@ -1,7 +1,12 @@
-"""Events that came twice: the first stays, by source and row."""
+"""Events that came twice: one row of an id stays, and which one does not depend on the order in which rows came.
+
+The earliest stays; of one time the least account, then the least of the other columns in the order of the schema. So a
+log gives the same events however it is cut into files and days. Of rows that are alike in all of that the first stays.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -13,27 +18,38 @@ import pyarrow.parquet as pq
 from stillwatch.errors import RunError
 from stillwatch.model import SKETCHES
 
-_QUERY = """
+_WHERE = ("event_id", "source_id", "source_row")
+ORDER = ", ".join(["time", "account_id", *(n for n in SKETCHES.names if n not in ("time", "account_id", *_WHERE))])
+_QUERY = f"""
 with twice as (
     select hash(event_id) as h from read_parquet($path) group by h having count(*) > 1
+    union select hash(event_id) as h from read_parquet($path)
+    where $many and hash(event_id) in (select hash(event_id) from read_parquet($older))
 ), rows as (
-    select event_id, source_id, source_row, file_row_number as place
-    from read_parquet($path, file_row_number = true) where hash(event_id) in (select h from twice)
+    select *, 0 as file, file_row_number as place from read_parquet($path, file_row_number = true)
+    where hash(event_id) in (select h from twice)
+    union all by name
+    select * exclude (filename, file_row_number), list_position($older, filename) as file, file_row_number as place
+    from read_parquet($older, file_row_number = true, filename = true)
+    where $many and hash(event_id) in (select h from twice)
 )
-select place, source_id, source_row from rows
-qualify row_number() over (partition by event_id order by place) > 1
-order by place
+select file, place, source_id, source_row from rows
+qualify row_number() over (partition by event_id order by {ORDER}, file = 0, file, place) > 1
+order by file, place
 """
 
 
-def find(path: Path, scratch: Path, memory: str = "1GB") -> pa.Table:
-    """Rows of a table of sketches whose event_id came before: place (row in the file), source_id, source_row.
+def find(path: Path, scratch: Path, memory: str = "1GB", older: Sequence[Path] = ()) -> pa.Table:
+    """Rows of tables of sketches whose event_id another row has that stays: file, place, source_id, source_row.
 
-    Grouped by a 64-bit hash of the id, which spills to `scratch` beyond `memory`; ids of equal hash are then compared.
+    `older` are tables without duplicates among them. `file` is 0 for `path` and n for the n-th of `older`, `place` the
+    row in it from 0. Grouped by a 64-bit hash of the id, which spills to `scratch` beyond `memory`; ids of equal hash
+    are then compared.
     """
+    values = {"path": str(path), "many": bool(older), "older": [str(p) for p in older] or [str(path)]}
     with duckdb.connect(config={"memory_limit": memory, "temp_directory": str(scratch), "threads": 2}) as engine:
         try:
-            return engine.sql(_QUERY, params={"path": str(path)}).to_arrow_table()
+            return engine.sql(_QUERY, params=values).to_arrow_table()
         except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
             raise RunError(f"no room to look for duplicates: {error}") from error
 

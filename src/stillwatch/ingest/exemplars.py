@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -19,7 +20,7 @@ class Exemplars:
         self.limit = limit
         self.texts: dict[tuple[str, int], tuple[str, int]] = {}
 
-    def add(self, skeletons: pa.RecordBatch) -> None:
+    def add(self, skeletons: pa.RecordBatch | pa.Table) -> None:
         """Take a batch of `model.SKELETONS`."""
         for row in skeletons.to_pylist():
             key = (row["part"], row["skeleton"])
@@ -29,8 +30,11 @@ class Exemplars:
             order = sorted(self.texts, key=lambda key: (-self.texts[key][1], key))
             self.texts = {key: self.texts[key] for key in order[: self.limit // 2]}
 
-    def table(self, sketches: Path) -> pa.Table:
-        """`model.SKELETONS` of those that at least two events of the table `sketches` have, by part and skeleton."""
+    def table(self, sketches: Path | Sequence[Path]) -> pa.Table:
+        """`model.SKELETONS` of those that at least two events of the tables `sketches` have, by part and skeleton."""
+        paths = [sketches] if isinstance(sketches, Path) else sketches
+        if not paths:
+            return SKELETONS.empty_table()
         keys = sorted(self.texts)
         known = pa.table({
             "part": pa.array([part for part, _ in keys], pa.string()),
@@ -47,6 +51,6 @@ class Exemplars:
             found = engine.sql(
                 f"select skeleton, part, text, events from known join ({counted}) using (part, skeleton)"
                 " where events > 1 order by part, skeleton",
-                params={"path": str(sketches)},
+                params={"path": [str(path) for path in paths]},
             ).to_arrow_table()
         return found.cast(SKELETONS)

@@ -12,10 +12,11 @@ import os
 import shutil
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,8 +52,11 @@ def ingest(
     pseudonyms: Pseudonyms | None = None,
     context: Context | None = None,
     progress: Progress | None = None,
+    known: Collection[tuple[str, str]] = (),
 ) -> IngestReport:
     """Read a log into `run`; rows in = rows kept + rows rejected, always.
+
+    Files that are `known` (path, SHA-256) are left out; a log of such files alone writes no table and has no inputs.
 
     InputError if there is no event to read, a required column is missing, or the only file cannot be read.
     RunError if the tables cannot be written.
@@ -60,8 +64,12 @@ def ingest(
     settings, progress, context = settings or IngestSettings(), progress or SILENT, context or Context()
     _check_words(format, settings)
     files, ignored = find_files(sources)
-    opened = [open_source(number, path, root, format) for number, (path, root) in enumerate(files)]
+    looked = (open_source(0, path, root, format) for path, root in files)
+    new = (source for source in looked if (str(source.path), source.sha256) not in known)
+    opened = [replace(source, id=number) for number, source in enumerate(new)]
     scan = _Scan(opened, settings)
+    if not opened:
+        return scan.report(ignored, len(context.rejects))
     job = work.Job(settings, pseudonyms or Pseudonyms.none(), context.networks, int(time.time() * 1e6))
     progress.stage("reading and sketching", sum(source.bytes for source in opened))
     with _Tables(run, settings) as tables:

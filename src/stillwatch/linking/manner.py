@@ -47,6 +47,8 @@ MEASURES: Mapping[str, Measure] = {
 COLUMNS = ("input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens", "max_tokens", "words", "turns",
            "temperature", "status")  # fmt: skip
 """Of sketches, that are read."""
+STEP = 2**16
+"""Values and squares are rounded to this part of one, so that sums are exact and days may be added in any order."""
 FLAT = 0.2
 """Least standard deviation of normal scores: what nearly all accounts have in common says nothing."""
 
@@ -62,7 +64,8 @@ def sums(batch: pa.RecordBatch, rows: Ints, accounts: int) -> Floats:
         value = pc.fill_null(found, np.nan).to_numpy(zero_copy_only=False).astype(np.float64)
         known = np.isfinite(value)
         for power in range(3):
-            out[:, 3 * place + power] = np.bincount(rows[known], value[known] ** power, accounts)
+            rounded = np.rint(value[known] ** power * STEP) / STEP
+            out[:, 3 * place + power] = np.bincount(rows[known], rounded, accounts)
     return out
 
 

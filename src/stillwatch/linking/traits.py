@@ -39,7 +39,8 @@ def _known(value: ir.Value) -> ir.Value:
 
 
 def _bucket(t: ir.Table, seconds: int) -> ir.Value:
-    return t.time.epoch_seconds().cast("int64") // seconds
+    # whole seconds first: DuckDB rounds, and the last half second of an hour is not in the next one
+    return t.time.truncate("s").epoch_seconds().cast("int64") // seconds
 
 
 TOKENS: Mapping[str, Expression] = {

@@ -12,7 +12,7 @@ import ibis
 
 from stillwatch.model import Dimension
 from stillwatch.population import Floats, Groups, Population
-from stillwatch.signals.base import Field, Signal
+from stillwatch.signals.base import Field, Signal, exact
 
 
 class AnswerLength(Signal):
@@ -30,7 +30,7 @@ class AnswerLength(Signal):
     def fields(self) -> Mapping[str, Field]:
         """Sum of log2 of output tokens, and answers."""
         return {
-            "bits": Field(lambda t: _answered(t).log2().sum()),
+            "bits": Field(lambda t: exact(_answered(t).log2()).sum()),
             "answers": Field(lambda t: _answered(t).count()),
         }
 

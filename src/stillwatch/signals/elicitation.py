@@ -12,7 +12,7 @@ import ibis
 
 from stillwatch.model import Dimension
 from stillwatch.population import Floats, Groups, Population
-from stillwatch.signals.base import Field, Signal
+from stillwatch.signals.base import Field, Signal, exact
 
 PARTS = ("elicitation", "trace_cleaning", "safe_rewrite", "task_generation")
 
@@ -33,7 +33,7 @@ class Elicitation(Signal):
     def fields(self) -> Mapping[str, Field]:
         """Sum of confidences, and events that have any."""
         return {
-            "weight": Field(lambda t: ibis.greatest(*(t[label].fill_null(0) for label in PARTS)).sum()),
+            "weight": Field(lambda t: exact(ibis.greatest(*(t[label].fill_null(0) for label in PARTS))).sum()),
             "labelled": Field(lambda t: ibis.coalesce(*(t[label] for label in PARTS)).count()),
         }
 

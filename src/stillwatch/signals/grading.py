@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from stillwatch.model import Dimension
 from stillwatch.population import Floats, Groups, Population
-from stillwatch.signals.base import Field, Signal
+from stillwatch.signals.base import Field, Signal, exact
 
 
 class Grading(Signal):
@@ -26,7 +26,10 @@ class Grading(Signal):
 
     def fields(self) -> Mapping[str, Field]:
         """Sum of confidences, and events that have one."""
-        return {"weight": Field(lambda t: t.grading.sum()), "labelled": Field(lambda t: t.grading.count())}
+        return {
+            "weight": Field(lambda t: exact(t.grading).sum()),
+            "labelled": Field(lambda t: t.grading.count()),
+        }
 
     def measure(self, population: Population, groups: Groups) -> Floats:
         """In [0, 1]; NaN without text."""

@@ -3,6 +3,10 @@
 Random Fourier features (Rahimi and Recht 2007) of a Gaussian kernel, cosines and sines of 64 frequencies: the mean of
 an account's features is its kernel mean embedding, and the distance of two means the maximum mean discrepancy (Gretton
 et al. 2012).
+
+Sums are exact, so an account's profile does not depend on the order of its events or on the parts in which the log
+came: frequencies are whole multiples of 2^-32 (a vector's angles then have no rounding error in float64) and features
+of 2^-24.
 """
 
 from __future__ import annotations
@@ -30,17 +34,23 @@ def _normals(n: int) -> npt.NDArray[np.float64]:
     return np.array([math.sqrt(-2 * math.log(u)) * math.cos(2 * math.pi * v) for u, v in pairs])
 
 
-FREQUENCIES = (_normals(VECTOR * PROFILE // 2).reshape(VECTOR, PROFILE // 2) / BANDWIDTH / SCALE).astype(np.float32)
+_DRAWN = _normals(VECTOR * PROFILE // 2).reshape(VECTOR, PROFILE // 2)
+FREQUENCIES = np.rint(_DRAWN / BANDWIDTH / SCALE * 2**32) / 2**32
 _NORM = np.float32(math.sqrt(2 / PROFILE))
+EXACT = 2.0**24
+"""Features are whole multiples of one over this."""
+_STEPS = np.float32(EXACT)
 
 
 def features(vectors: npt.NDArray[np.int8]) -> npt.NDArray[np.float32]:
     """[n, 128] features of [n, 64] vectors; their inner products approximate the kernel, and their length is 1."""
-    angles = vectors.astype(np.float32) @ FREQUENCIES
+    angles = (vectors.astype(np.float64) @ FREQUENCIES).astype(np.float32)
     out = np.empty((len(vectors), PROFILE), np.float32)
     np.cos(angles, out=out[:, : PROFILE // 2])
     np.sin(angles, out=out[:, PROFILE // 2 :])
-    out *= _NORM
+    out *= _NORM * _STEPS
+    np.rint(out, out=out)
+    out /= _STEPS
     return out
 
 
