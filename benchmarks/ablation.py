@@ -1,6 +1,6 @@
 """What each signal, view and stage brings: linking and judging repeated without it, on worlds with and without rings.
 
-    python benchmarks/ablation.py [--scale 1] [--seed 0] [--nobody 4] [--kinds signal view stage]
+    python benchmarks/ablation.py [--scale 1] [--seed 0] [--nobody 4] [--kinds stage signal view]
 
 Worlds are scanned once; without a part only what follows from it is done anew. A signal or view is left out by the
 settings a user has (`judging.without`, `linking.without`); a stage by a stand-in that does nothing, given in `STAGES`.
@@ -139,6 +139,7 @@ def main() -> None:
     words.add_argument("--scale", type=float, default=1.0)
     words.add_argument("--seed", type=int, default=0)
     words.add_argument("--nobody", type=int, default=4, help="worlds without a campaign")
+    words.add_argument("--rings", nargs="+", default=RINGS, help="evasions of the worlds with rings")
     words.add_argument("--kinds", nargs="+", default=["stage", "signal", "view"])
     words.add_argument("--keep", action="store_true")
     words.add_argument("--work", type=Path, default=WORK)
@@ -149,7 +150,7 @@ def main() -> None:
             given.work / level,
             ["evaded", "--scale", given.scale, "--seed", given.seed, "--evasion", level.replace("+", ",")],
         )
-        for level in RINGS
+        for level in given.rings
     ]
     nobody = [
         World(given.work / f"quiet-{k}", ["quiet", "--scale", given.scale, "--seed", k])
@@ -158,7 +159,7 @@ def main() -> None:
     out: dict[str, Any] = {
         "scale": given.scale,
         "seed": given.seed,
-        "worlds": RINGS,
+        "worlds": given.rings,
         "nobody": [w.made.parent.name for w in nobody],
     }
     for world in (*rings, *nobody):
