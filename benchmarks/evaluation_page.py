@@ -213,6 +213,10 @@ def early() -> list[str]:
     ]  # fmt: skip
     head = ["campaign", "accounts", "exchanges in all", "first accused on day", "gone by then", "accounts accused"]
     lines += table(head, rows)
+    lines.append(
+        f"\nHonest accounts accused on any of these days: "
+        f"{interval(part['honest_ever_accused'], part['honest_accounts'])}. The whole of this world was not scanned."
+    )
     return lines
 
 

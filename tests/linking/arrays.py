@@ -6,23 +6,10 @@ import math
 
 import numpy as np
 
+from stillwatch.linking.generic import expected as means
 from stillwatch.linking.matrix import Floats, Ints
 from stillwatch.linking.null import Null
 from stillwatch.linking.scores import CAP, MEMBER_THETAS, TWICE
-
-
-def means(null: Null, members: Ints) -> Floats:
-    """mu_a = sum over members of d_i r_a(i), [A]."""
-    shared = null.shared
-    volume = shared.volume[members]
-    out = shared.share() * volume.sum(axis=0)[shared.view]
-    for column in range(2):
-        strata = null.more.member[members, column]
-        for s in np.unique(strata[strata > 0]):
-            row = null.more.excess[[s]]
-            mine = volume[strata == s].sum(axis=0)
-            out[row.indices] += row.data * mine[shared.view[row.indices]]
-    return out
 
 
 def holders(null: Null, members: Ints) -> Floats:
