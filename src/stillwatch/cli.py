@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import shlex
 import sys
-import time
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from stillwatch import __version__
 from stillwatch.errors import StillwatchError
+from stillwatch.terminal import Display, err, out
 
 app = typer.Typer(
     name="stillwatch",
@@ -29,50 +27,8 @@ app = typer.Typer(
         "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 unusable input, 4 unusable run folder."
     ),
 )
-out = Console()
-err = Console(stderr=True)
 
 Run = Annotated[Path, typer.Argument(help="A run folder made by `stillwatch scan`.")]
-
-
-class _Display:
-    """Progress on a terminal; on anything else one plain line a stage."""
-
-    def __init__(self) -> None:
-        self.live = err.is_terminal
-        self.bar = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=err,
-            transient=True,
-            disable=not self.live,
-        )
-        self.task = self.bar.add_task("starting", total=None)
-        self.started = time.monotonic()
-        self.name = ""
-
-    def stage(self, name: str, total: int | None = None) -> None:
-        """Begin a stage; a stage that says its size after it began is told once."""
-        again, self.name = name == self.name, name
-        if self.live:
-            self.bar.update(self.task, description=name, total=total, completed=0)
-        elif not again:
-            err.print(f"[{time.monotonic() - self.started:6.1f} s] {name}", markup=False, highlight=False)
-
-    def advance(self, units: int = 1) -> None:
-        """Some of it is done."""
-        if self.live:
-            self.bar.advance(self.task, units)
-
-    def __enter__(self) -> _Display:
-        self.bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.stop()
 
 
 def _command() -> str:
@@ -102,7 +58,7 @@ def demo(
     from stillwatch.worlds import write_world
 
     world, run_dir = out_dir / "world", out_dir / "run"
-    with _Display() as display:
+    with Display() as display:
         display.stage("making the world `demo`")
         made = write_world("demo", world, seed=seed)
         pseudonyms = Pseudonyms.none()
@@ -180,7 +136,7 @@ def scan_command(
 
     chosen = load(settings)
     names = Pseudonyms.keyed(load_key(key_file)[0]) if pseudonyms == "keyed" else Pseudonyms.none()
-    with _Display() as display:
+    with Display() as display:
         found = load_context(accounts=accounts, authorisations=authorisations, context=context, pseudonyms=names)
         wanted = ScanRequest(
             sources or [], run or Path(), format, context=found, settings=chosen, pseudonyms=names, command=_command()
@@ -242,7 +198,7 @@ def replay_command(
         read_truth(truth)  # a wrong path must not cost an hour
     chosen = load(settings)
     names = Pseudonyms.keyed(load_key(key_file)[0]) if pseudonyms == "keyed" else Pseudonyms.none()
-    with _Display() as display:
+    with Display() as display:
         found = load_context(accounts=accounts, authorisations=authorisations, context=context, pseudonyms=names)
         wanted = ScanRequest(
             sources, folder, format, context=found, settings=chosen, pseudonyms=names, command=_command()
@@ -279,7 +235,7 @@ def link_command(
         raise UsageError(f"--fdr is a rate between 0 and 1, not {fdr}")
     chosen = SETTINGS.model_copy(update={"fdr": fdr})
     request = LinkRequest(traits, folder, load_views(views), chosen, seed, _command())
-    with _Display() as display:
+    with Display() as display:
         done = link_file(request, display)
     out.print(groups_table(done))
     rejected = done.manifest()["counts"]["rejected"]
@@ -352,7 +308,7 @@ def world(
 
     evasions = ALL_BUT_INDEPENDENT if evasion == "all" else tuple(evasion.split(","))
 
-    with _Display() as display:
+    with Display() as display:
         display.stage(f"making the world {name}")
         made = write_world(
             name, out_dir, scale=scale, seed=seed, prompts=prompts, evasions=evasions, background=background
