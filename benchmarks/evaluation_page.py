@@ -56,6 +56,10 @@ BLIND = """
   time of profiles, since manner, words and seeds find the same accounts. They were left at 64 and 128.
 - **Two rings with one kind of question** are often one operator, or lend each other a few accounts (the ARI
   column).
+- **A second seed** was begun and broken off after four levels (`none`, `paraphrase`, `human_times`, `identities`:
+  recall .98 to 1.00). At `identities` a hand of twelve accounts was accused of which four are honest (three users
+  of one application, a relay) and one owner of a stolen key besides: 5 of 3,640. The table above is one seed, and
+  rates of one in a thousand are not measured by it.
 - **Owners of stolen keys** whose own use the log hardly holds (a theft in its first days) cannot be told from a
   hired account by the order of events, and are accused with the operator.
 """
