@@ -127,6 +127,8 @@ def parts(kinds: list[str]) -> Iterator[tuple[str, str, Settings, bool]]:
             yield "stage", name, Settings(), name not in judged
     if "signal" in kinds:
         for signal in all_signals():
+            if sum(other.dimension is signal.dimension for other in all_signals()) == 1:
+                continue  # a dimension without signals is refused
             yield "signal", signal.name, Settings(judging=JudgingSettings(without=(signal.name,))), False
     if "view" in kinds:
         for view in VIEWS.values():

@@ -27,8 +27,12 @@ def all_signals() -> tuple[Signal, ...]:
 
 
 def chosen_signals(without: Collection[str]) -> tuple[Signal, ...]:
-    """Every signal but those named; UsageError if one of them does not exist."""
+    """Every signal but those named; UsageError if one does not exist or a dimension has none left."""
     unknown = sorted(set(without) - {signal.name for signal in all_signals()})
     if unknown:
         raise UsageError(f"settings: judging.without: no signal is called {unknown[0]!r}")
-    return tuple(signal for signal in all_signals() if signal.name not in without)
+    kept = tuple(signal for signal in all_signals() if signal.name not in without)
+    empty = sorted({s.dimension.value for s in all_signals()} - {s.dimension.value for s in kept})
+    if empty:
+        raise UsageError(f"settings: judging.without: no signal of {empty[0]} is left")
+    return kept
