@@ -41,10 +41,10 @@ BLIND = """
   truth tells these requests from honest ones (81 % at one honest in a hundred, 67 % at one in a thousand), but an
   account has about eleven of them: its share of requests that look so is .17 in the median, and one honest account
   in a hundred has that too. By itself the linker gathers one source of 97 accounts (70 of the rings, 25 stolen, 2
-  others), and these share nothing. Even with the true accounts given, their pooled purpose is worth 2 to 3.5 bits,
-  because three quarters of what they send is other people's. With residential exits in place of own addresses and
-  identities, 57 accounts that probe are linked, the rings told apart, and not accused. Judging the stream in place
-  of the account, and proving a hand by when its streams begin, are the next steps.
+  others), which do not pass for one hand. Even with the true accounts given, their pooled purpose is worth 2 to 3.5
+  bits, because three quarters of what they send is other people's. With residential exits in place of own addresses
+  and identities, 57 accounts that probe are linked, the rings told apart, and not accused. Judging the stream in
+  place of the account, and proving a hand by when its streams begin, are the next steps.
 - **Real people's questions** (`plain_data`): one ring of two is accused. The other is linked (58 of 60 accounts),
   but one customer in seven uses the service as it does, and the limit is one in twenty (or one in seven where the
   accounts share cards). The limit was not moved for it.
@@ -62,10 +62,13 @@ BLIND = """
   not have (hand-over, load balance, release pivot), and two of the stages were put in against false accusations
   that these worlds do not make. That leaving `grading` or `skeleton_concentration` out accuses 137 more honest
   accounts says that a group of that size is near the line; it was not looked into.
-- **A second seed** was begun and broken off after four levels (`none`, `paraphrase`, `human_times`, `identities`:
-  recall .98 to 1.00). At `identities` a hand of twelve accounts was accused of which four are honest (three users
-  of one application, a relay) and one owner of a stolen key besides: 5 of 3,640. The table above is one seed, and
-  rates of one in a thousand are not measured by it.
+- **A second seed**, the only held-out one, was begun and broken off after four levels (`none`, `paraphrase`,
+  `human_times`, `identities`: recall .98 to 1.00). At `identities` a hand of twelve accounts was accused of which
+  four are honest (three users of one application, a relay) and one owner of a stolen key besides: 5 of 3,640, where
+  the table of seed 0 has none.
+- **Revisions.** `quiet` up to seed 26 was measured before a split of one hand had to pay for having been chosen
+  (`EACH`), everything else here but streams after it; the merge of `--state`, which came later, changes which of
+  two rows of one event id stays and the last digits of sums.
 - **Owners of stolen keys** whose own use the log hardly holds (a theft in its first days) cannot be told from a
   hired account by the order of events, and are accused with the operator.
 """
@@ -166,7 +169,8 @@ def evasions() -> list[str]:
         "\n## Evasions\n",
         f"The world `evaded` at scale {part['scale']:g} (two rings, {runs[0]['honest_accounts']:,} honest accounts), "
         f"seeds {', '.join(map(str, seeds))}; `stillwatch world evaded --evasion LEVEL` makes it, what each level is "
-        "stands in `src/stillwatch/worlds/evasions.py`. Judged at .01 everywhere.\n",
+        "stands in `src/stillwatch/worlds/evasions.py`. Judged at .01 everywhere. Seed 0 is not held out:\n"
+        "the rules of membership (`LEAN`, `NEAR`) and of two hands (`EACH`) were worked out on worlds of this seed.\n",
     ]
     rows = []
     for key in dict.fromkeys(r["key"] for r in runs):
