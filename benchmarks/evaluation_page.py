@@ -67,8 +67,9 @@ BLIND = """
   four are honest (three users of one application, a relay) and one owner of a stolen key besides: 5 of 3,640, where
   the table of seed 0 has none.
 - **Revisions.** `quiet` up to seed 26 was measured before a split of one hand had to pay for having been chosen
-  (`EACH`), everything else here but streams after it; the merge of `--state`, which came later, changes which of
-  two rows of one event id stays and the last digits of sums.
+  (`EACH`), everything else here but streams after it. The merge of `--state`, which came later, changes which of
+  two rows of one event id stays and the last digits of sums; that alone decided whether the two campaigns of `demo`
+  (seed 0) are one operator (before) or two (now), so the ARI column is that fragile.
 - **Owners of stolen keys** whose own use the log hardly holds (a theft in its first days) cannot be told from a
   hired account by the order of events, and are accused with the operator.
 """
