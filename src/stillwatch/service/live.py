@@ -234,11 +234,11 @@ class Live:
             return account
         return names.one("account_id", account)
 
-    def decided(self, account: str) -> Decision:
+    def holds(self, account: str) -> Decision:
         """What holds for an account now, by the provider's id or its pseudonym."""
         return self.decisions.get(self.id_of(account), now())
 
-    async def anew(self) -> None:
+    async def decided(self) -> None:
         """Somebody changed the casebook in this process: let it hold at once."""
         self.decisions.take(await asyncio.to_thread(self.decisions.made))
 
