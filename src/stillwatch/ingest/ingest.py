@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 
 from stillwatch.engine.runfolder import RunFolder, atomic
 from stillwatch.errors import InputError, RunError, StillwatchError, UsageError
-from stillwatch.ingest import duplicates, formats, work
+from stillwatch.ingest import duplicates, formats, parcels, work
 from stillwatch.ingest.accounts import Context
 from stillwatch.ingest.exemplars import Exemplars
 from stillwatch.ingest.pseudonyms import Pseudonyms
@@ -88,7 +88,7 @@ def ingest(
 
 
 def _check_words(format: str, settings: IngestSettings) -> None:
-    if format not in ("auto", *formats.FORMATS):
+    if format not in ("auto", parcels.FORMAT, *formats.FORMATS):
         raise UsageError(f"unknown format {format}: auto, {', '.join(formats.FORMATS)}")
     for setting in ("columns", "attributes"):
         for name in getattr(settings, setting):

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stillwatch.ingest import addresses, columns, formats, records
+from stillwatch.ingest import addresses, columns, formats, parcels, records
 from stillwatch.ingest.addresses import Networks
 from stillwatch.ingest.canonical import Canonical, canonical
 from stillwatch.ingest.pseudonyms import KINDS, Pseudonyms
@@ -63,6 +63,8 @@ class Raw:
 
 def process(chunk: Chunk, job: Job) -> Done:
     """Raw rows -> sketches and rejects; every row in is one of the two."""
+    if chunk.source.format == parcels.FORMAT:
+        return _sketched_before(chunk, job)
     raw = raw_rows(chunk, job.settings)
     unit = "us" if chunk.source.format == "otel" else job.settings.time_unit
     found = canonical(raw.columns, raw.rows, unit=unit, now=job.now, future_hours=job.settings.max_future_hours)
@@ -72,6 +74,21 @@ def process(chunk: Chunk, job: Job) -> Done:
     done.counts.update(invalid_utf8=raw.mended + chunk.mended, skipped_spans=chunk.skipped, late_parents=chunk.late)
     done.repaired.update(found.repaired)
     done.names, done.bytes = raw.names, chunk.bytes
+    return done
+
+
+def _sketched_before(chunk: Chunk, job: Job) -> Done:
+    """Sketches as they are; `parcels.ParcelError` if they are of another version or key."""
+    assert isinstance(chunk.payload, pa.RecordBatch)
+    assert chunk.rows is not None
+    parcel = parcels.of_chunk(chunk.payload, int(chunk.rows[0]) == 1, job.pseudonyms)
+    place = SKETCHES.get_field_index("source_id")
+    source = pa.array(np.full(parcel.sketches.num_rows, chunk.source.id, dtype=np.int32))
+    sketches = parcel.sketches.set_column(place, SKETCHES.field(place), source)
+    rows_in = len(parcel.rejects) + parcel.sketches.num_rows
+    done = Done(chunk.source.id, sketches, parcels.skeletons(parcel), parcel.rejects, rows_in)
+    done.counts, done.repaired, done.present = parcel.counts, parcel.repaired, parcel.present
+    done.names, done.bytes = parcel.names, chunk.bytes
     return done
 
 
