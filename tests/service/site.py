@@ -48,6 +48,9 @@ class StillSource:
     async def changed(self) -> None:
         self.snapshot = self._made()
 
+    def visited(self, caller: str) -> None:
+        pass
+
     def guessed(self, address: str) -> None:
         self.guesses += 1
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from urllib.parse import unquote
 
 from starlette.responses import RedirectResponse, Response
 
@@ -30,9 +31,10 @@ async def done(visit: Visit, change: Callable[..., Any], said: str, back: str) -
 
 
 def subject_of(visit: Visit) -> Subject:
-    """Whom the form is about; ProblemError 400 if it does not say."""
+    """Whom the form is about, the id percent-encoded as browsers change line ends; ProblemError 400 if nobody."""
+    kind, _, id = visit.form.get("subject", "").partition(":")
     try:
-        return Subject.parse(visit.form.get("subject", ""))
+        return Subject.parse(f"{kind}:{unquote(id)}")
     except ValueError as error:
         raise ProblemError(400, str(error)) from error
 

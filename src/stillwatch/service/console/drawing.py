@@ -15,7 +15,9 @@ import networkx as nx
 from stillwatch.cases.about import Pair
 from stillwatch.cases.waterfall import Bar, Step
 
-WIDE, HIGH, LEFT, BOTTOM, TOP = 860.0, 190.0, 52.0, 26.0, 18.0
+WIDE, HIGH, LEFT, BOTTOM, TOP = 1190.0, 190.0, 52.0, 26.0, 18.0
+WIDEST = 64.0
+"""Of a day."""
 MOST_DAYS = 400
 """Days drawn one by one; of longer logs the last ones."""
 
@@ -67,7 +69,8 @@ def timeline(
     last = max(counts)
     first = max(min(counts), last - timedelta(days=MOST_DAYS - 1))
     span = (last - first).days + 1
-    top, step = max(n for day, n in counts.items() if day >= first), (WIDE - LEFT - 8) / span
+    top = max(n for day, n in counts.items() if day >= first)
+    step = min((WIDE - LEFT - 8) / span, WIDEST)
     high = HIGH - BOTTOM - TOP
 
     def x(day: date) -> float:

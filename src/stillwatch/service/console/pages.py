@@ -214,4 +214,5 @@ async def figures(visit: Visit) -> Response:
         "waiting_approval": len(docket.waiting(visit.now)),
         "open_appeals": sum(appeal.open for appeal in docket.appeals.values()),
     }
-    return JSONResponse(visit.source.figures() | extra)
+    known = {name: value for name, value in visit.source.figures().items() if isinstance(value, int | float | str)}
+    return JSONResponse(known | extra)

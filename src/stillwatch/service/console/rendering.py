@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from stillwatch.cases.text import FILTERS
+from stillwatch.cases.text import FILTERS, visible
 from stillwatch.decisions.actions import Action
 from stillwatch.service.keys import Role
 
@@ -26,7 +26,15 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= FILTERS
-    made.filters |= {"path": path, "when": when, "ago": ago, "percent": percent, "plain": plain}
+    made.filters |= {
+        "path": path,
+        "when": when,
+        "ago": ago,
+        "percent": percent,
+        "plain": plain,
+        "prose": prose,
+        "rate": rate,
+    }
     made.globals |= {"Action": Action, "Role": Role}
     return made
 
@@ -40,6 +48,11 @@ def render(name: str, words: Mapping[str, Any]) -> str:
 def path(id: str) -> str:
     """An id as one part of a path."""
     return quote(id, safe="", errors="replace")
+
+
+def prose(text: str, most: int = 4000) -> str:
+    """What people wrote, with its lines; nothing else in it may act."""
+    return "\n".join(visible(line, most) for line in text[:most].split("\n"))
 
 
 def when(value: datetime | None) -> str:
@@ -71,6 +84,11 @@ def percent(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{100 * value:.0f} %" if value >= 0.1 or value == 0 else f"{100 * value:.1g} %"
+
+
+def rate(value: float | None) -> str:
+    """Two digits."""
+    return "–" if value is None else f"{value:.2g}"
 
 
 def plain(word: str) -> str:

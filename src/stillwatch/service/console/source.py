@@ -52,3 +52,6 @@ class Source(Protocol):
 
     def guessed(self, address: str) -> None:
         """Somebody gave a key that is none; ProblemError if too often."""
+
+    def visited(self, caller: str) -> None:
+        """Somebody asks for a page; ProblemError if too often."""

@@ -37,10 +37,17 @@ def told(entry: Entry, docket: Docket) -> Line:
         what += ", upheld" if data.get("upheld") else ", turned down"
     named = [str(data[name]) for name in ("subject", "order", "listing", "appeal") if data.get(name)]
     return Line(
-        entry.seq, entry.at, entry.by, what, str(data.get("action", "")),
-        named[0] if named else ", ".join(map(str, data.get("ids", []))), subject_of(data, docket),
-        len(data.get("accounts", [])), str(data.get("reason") or data.get("text") or data.get("mode") or ""), entry.hash,
-    )  # fmt: skip
+        seq=entry.seq,
+        at=entry.at,
+        by=entry.by,
+        what=what,
+        action=str(data.get("action", "")),
+        on=named[0] if named else ", ".join(map(str, data.get("ids", []))),
+        subject=subject_of(data, docket),
+        accounts=len(data.get("accounts", [])),
+        words=str(data.get("reason") or data.get("text") or data.get("mode") or ""),
+        hash=entry.hash,
+    )
 
 
 def subject_of(data: dict[str, Any], docket: Docket) -> str:

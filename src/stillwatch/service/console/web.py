@@ -115,6 +115,7 @@ class Console:
         self, request: Request, session: Session, handler: Handler, role: Role, words: Mapping[str, str], now: datetime
     ) -> Response:
         try:
+            self.source.visited(session.caller.id)
             if not session.caller.may(role):
                 raise ProblemError(
                     403, f"this takes a key with the role {role.value}; yours is {session.caller.name}'s"
