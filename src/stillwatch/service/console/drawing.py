@@ -97,7 +97,7 @@ def _round(top: int) -> list[int]:
     if top < 2:
         return [top]
     power = 10 ** int(math.log10(top))
-    step = next(int(power * part) or 1 for part in (0.1, 0.2, 0.5, 1, 2) if top / max(power * part, 1) <= 3.5)
+    step = next(int(power * part) or 1 for part in (0.5, 1, 2, 5) if top / max(power * part, 1) <= 3.5)
     return list(range(step, top + 1, step))
 
 
