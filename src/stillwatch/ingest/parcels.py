@@ -92,7 +92,7 @@ class Parcel:
         except (pa.ArrowException, OSError) as error:
             raise ParcelError(f"not a parcel: {str(error)[:200]}") from error
         batches = table.replace_schema_metadata(None).to_batches()
-        return cls.of(batches[0] if batches else SKETCHES.empty_table().to_batches()[0], metadata)
+        return cls.of(batches[0] if batches else empty(), metadata)
 
 
 def empty() -> pa.RecordBatch:
@@ -116,7 +116,8 @@ def together(parcels: Sequence[Parcel]) -> Parcel:
         whole.rows_in += parcel.rows_in
         for name in ("counts", "repaired", "present"):
             getattr(whole, name).update(getattr(parcel, name))
-    whole.sketches = pa.Table.from_batches(parts, SKETCHES).combine_chunks().to_batches(max_chunksize=None)[0]
+    batches = pa.Table.from_batches(parts, SKETCHES).combine_chunks().to_batches()
+    whole.sketches = batches[0] if batches else whole.sketches
     return whole
 
 
