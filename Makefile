@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: setup demo test test-slow lint bench-walk bench-text bench-detection bench-vectors bench-windows bench-peers
-.PHONY: bench-rings clean
+.PHONY: bench-rings bench-live clean
 setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -45,5 +45,7 @@ bench-windows: setup
 bench-peers: setup
 	$(BIN)/python benchmarks/peers/run.py
 	$(BIN)/python benchmarks/peers/page.py
+bench-live: setup
+	$(BIN)/python benchmarks/live.py
 clean:
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
