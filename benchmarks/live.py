@@ -55,6 +55,16 @@ class Meter:
     def cpu(self) -> float:
         return sum(sum(one.cpu_times()[:2]) for one in self.family())
 
+    def settle(self) -> None:
+        """Until all processes are up: what they spend on starting is not the load's."""
+        until, before = time.monotonic() + 120, self.cpu()
+        while time.monotonic() < until:
+            time.sleep(2)
+            now = self.cpu()
+            if now - before < 0.1:
+                return
+            before = now
+
     def memory(self) -> dict[str, float]:
         """Mebibytes that are the process's own, in all and of the one that answers."""
         own = [one.memory_full_info().uss / 2**20 for one in self.family()]
@@ -109,7 +119,7 @@ def measure_ingest(folder: Path, seconds: float) -> dict[str, Any]:
             for path in Path(made).glob(f"*.{kind}"):
                 path.rename(Path(made) / "b" / path.name)
             meter = Meter(service)
-            time.sleep(5)  # the first look, of nothing, is over
+            meter.settle()
             before, start = meter.cpu(), busy()
             told = result(load("ingest", service.url, Path(made) / "b", seconds, connections))
             cpu = meter.cpu() - before
@@ -133,7 +143,7 @@ def measure_lookups(folder: Path, rate: float, seconds: float) -> dict[str, Any]
     service = Service(folder / "lookups", limits="look_seconds = 36000.0\nrequests_per_second = 1e6\nburst = 1000000\n")
     try:
         meter = Meter(service)
-        time.sleep(5)
+        meter.settle()
         for name in ("idle", "while events come in"):
             other = None
             if name != "idle":
