@@ -24,7 +24,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service,
     file = folder / "keys.json"
     made = {role: keys.add(file, (role,), f"{role}'s")[1] for role in Role}
     words = ["--keys", str(file), "--key-file", str(folder / "pseudonym.key")]
-    with serving(folder, *words, limits="look_seconds = 3600.0\nrequests_per_second = 5.0\nburst = 60\n") as service:
+    with serving(folder, *words, limits="look_seconds = 3600.0\nrequests_per_second = 1.0\nburst = 60\n") as service:
         yield service, file, made
 
 
@@ -69,11 +69,14 @@ def test_who_asks_too_often_or_guesses_is_slowed_down(guarded: tuple[Service, Pa
     service, file, _ = guarded
     key = keys.add(file, (Role.VIEWER,), "fast")[1]
     time.sleep(1.5)
-    answers = [service.client.get("/v1/decisions/a", headers=as_(key)) for _ in range(100)]
-    codes = [answer.status_code for answer in answers]
-    assert codes[:50] == [200] * 50
+    codes: list[int] = []
+    while not codes or codes[-1] == 200:
+        answer = service.client.get("/v1/decisions/a", headers=as_(key))
+        codes.append(answer.status_code)
+        assert len(codes) < 1000
     assert codes[-1] == 429
-    assert int(answers[-1].headers["retry-after"]) >= 1
+    assert len(codes) > 50
+    assert int(answer.headers["retry-after"]) >= 1
     guesses = [service.client.get("/v1/status", headers=as_(f"sw_{n:012x}_" + "x" * 43)) for n in range(40)]
     assert {answer.status_code for answer in guesses} == {401, 429}
 
