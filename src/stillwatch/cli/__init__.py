@@ -8,12 +8,13 @@ import sys
 # isort: off
 from stillwatch.cli.app import app
 from stillwatch.cli import scan, replay, link, read, labelled
+from stillwatch.cli import trace, trace_data
 
 # isort: on
 from stillwatch.errors import StillwatchError
 from stillwatch.terminal import err
 
-__all__ = ["app", "labelled", "link", "main", "read", "replay", "scan"]
+__all__ = ["app", "labelled", "link", "main", "read", "replay", "scan", "trace", "trace_data"]
 
 
 def main() -> None:
