@@ -1,4 +1,4 @@
-"""The stage: files of a log -> the tables `sketches`, `skeletons` and `rejects` of a run folder.
+"""The stage: files of a log -> the tables `sketches`, `answers`, `skeletons` and `rejects` of a run folder.
 
 The main process reads containers and writes tables; worker processes parse, cast and sketch. A bounded number of chunks
 is in flight, and results are taken in the order of the files, so memory is bounded and the tables do not depend on the
@@ -15,7 +15,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from stillwatch.engine.runfolder import RunFolder, atomic
 from stillwatch.errors import InputError, RunError, StillwatchError, UsageError
 from stillwatch.ingest import duplicates, formats, work
 from stillwatch.ingest.accounts import Context
+from stillwatch.ingest.answers import AnswersWriter, keys, without
 from stillwatch.ingest.exemplars import Exemplars
 from stillwatch.ingest.pseudonyms import Pseudonyms
 from stillwatch.ingest.readers import Chunk, UnreadableError, check_columns, read, unknown_columns, wanted_columns
@@ -39,8 +40,11 @@ from stillwatch.settings import IngestSettings
 SMALL = 24 << 20
 """Bytes of input up to which starting worker processes would take longer than the work."""
 ROW_GROUP = 1 << 17
-_UNUSED = {"response"}
-"""Columns of the events from which nothing is sketched; they are not read where the container can leave them out."""
+
+
+def unused(settings: IngestSettings) -> set[str]:
+    """Columns of the events from which nothing is sketched; not read where the container can leave them out."""
+    return set() if settings.answers else {"response"}
 
 
 def ingest(
@@ -114,7 +118,7 @@ class _Scan:
 
     def chunks(self, tables: _Tables) -> Iterator[Chunk]:
         """Chunks of all files; a file that cannot be read is one reject, or an InputError if it is the only one."""
-        wanted = wanted_columns(self.settings, set(EVENTS.names) - _UNUSED)
+        wanted = wanted_columns(self.settings, set(EVENTS.names) - unused(self.settings))
         for report in self.reports:
             source = report.source
             try:
@@ -180,7 +184,7 @@ class _Scan:
                 "repaired": spell(self.repaired),
                 "context_rejected": context_rejected,
             },
-            missing_columns=[n for n in EVENTS.names if not self.present[n] and n not in _UNUSED],
+            missing_columns=[n for n in EVENTS.names if not self.present[n] and n not in unused(self.settings)],
             unknown_columns=sorted(unknown)[:200],
             ignored_files=[str(path) for path in ignored[:200]],
         )  # fmt: skip
@@ -193,11 +197,12 @@ def _check_sum(scan: _Scan) -> None:
 
 
 class _Tables:
-    """The three tables while they are written; they get their names only when all is well."""
+    """The four tables while they are written; they get their names only when all is well."""
 
     def __init__(self, run: RunFolder, settings: IngestSettings) -> None:
         self.run, self.exemplars = run, Exemplars() if settings.exemplars else None
         self.stage = run.root / ".sketches.stage.parquet.tmp"
+        self.stage_of_answers = run.root / ".answers.stage.parquet.tmp"
         self.stack = ExitStack()
         self.pending: list[pa.RecordBatch] = []
         self.pending_rows = 0
@@ -207,7 +212,9 @@ class _Tables:
         try:
             self.run.root.mkdir(parents=True, exist_ok=True)
             self.stack.callback(self.stage.unlink, missing_ok=True)
+            self.stack.callback(self.stage_of_answers.unlink, missing_ok=True)
             self.sketches = pq.ParquetWriter(self.stage, SKETCHES, compression="zstd")
+            self.answers = AnswersWriter(self.stage_of_answers)
             self.stack.callback(self._close)
         except OSError as error:
             raise RunError(f"cannot write in {self.run.root}: {error.strerror or error}") from error
@@ -218,8 +225,9 @@ class _Tables:
         self.stack.__exit__(*error)  # type: ignore[arg-type]
 
     def _close(self) -> None:
-        with suppress(OSError):  # after an error there may be no room for the footer either
-            self.sketches.close()
+        for table in (self.sketches, self.answers.writer):
+            with suppress(OSError):  # after an error there may be no room for the footer either
+                table.close()
 
     def reject(self, path: str, rows: Iterable[tuple[int, str]]) -> None:
         """Rows of a file that are not kept."""
@@ -232,6 +240,8 @@ class _Tables:
         self.reject(path, done.rejects)
         if self.exemplars is not None:
             self.exemplars.add(done.skeletons)
+        with self._writing("answers"):
+            self.answers.add(done.answers)
         if done.sketches.num_rows:
             self.pending.append(done.sketches)
             self.pending_rows += done.sketches.num_rows
@@ -240,11 +250,16 @@ class _Tables:
 
     def _flush_sketches(self) -> None:
         if self.pending:
-            try:
+            with self._writing("sketches"):
                 self.sketches.write_table(pa.Table.from_batches(self.pending, SKETCHES))
-            except OSError as error:
-                raise RunError(f"cannot write table sketches in {self.run.root}: {error.strerror or error}") from error
         self.pending, self.pending_rows = [], 0
+
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise RunError(f"cannot write table {name} in {self.run.root}: {error.strerror or error}") from error
 
     def _flush_rejects(self) -> None:
         columns = zip(*self.rejected, strict=True) if self.rejected else ([], [], [])
@@ -253,26 +268,28 @@ class _Tables:
         self.rejected = []
 
     def finish(self, paths: list[str]) -> pa.Table:
-        """Write what is left, drop duplicates, give `sketches` and `skeletons` their names; the duplicates."""
+        """Write what is left, drop duplicates, give the tables their names; the duplicates."""
         self._flush_sketches()
-        try:
+        with self._writing("sketches"):
             self.sketches.close()
-        except OSError as error:
-            raise RunError(f"cannot write table sketches in {self.run.root}: {error.strerror or error}") from error
+        with self._writing("answers"):
+            self.answers.close()
         scratch = self.run.root / ".scratch"
         self.stack.callback(shutil.rmtree, scratch, ignore_errors=True)
         twice = duplicates.find(self.stage, scratch)
         for source, row in zip(twice["source_id"].to_pylist(), twice["source_row"].to_pylist(), strict=True):
             self.reject(paths[source], [(row, "duplicate event_id")])
         self._flush_rejects()
-        try:
-            with atomic(self.run.path("sketches")) as out:
-                if len(twice):
-                    duplicates.without(self.stage, twice["place"].to_numpy().astype(np.int64), out)
-                else:
-                    self.stage.replace(out)
-        except OSError as error:
-            raise RunError(f"cannot write table sketches in {self.run.root}: {error.strerror or error}") from error
+        with self._writing("sketches"), atomic(self.run.path("sketches")) as out:
+            if len(twice):
+                duplicates.without(self.stage, twice["place"].to_numpy().astype(np.int64), out)
+            else:
+                self.stage.replace(out)
+        with self._writing("answers"), atomic(self.run.path("answers")) as out:
+            if len(twice):
+                without(self.stage_of_answers, keys(twice), out)
+            else:
+                self.stage_of_answers.replace(out)
         exemplars = self.exemplars or Exemplars()
         self.run.write("skeletons", exemplars.table(self.run.path("sketches")))
         return twice
