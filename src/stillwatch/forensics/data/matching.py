@@ -21,7 +21,7 @@ EXACT, NEAR, LEAD = range(3)
 KINDS = ("exact", "near", "lead")
 """Exact: the same words in the same order. Near: a copy that was edited, cut or put into other text. Lead: shares rare
 runs of words, as a paraphrase may; no evidence."""
-NEAR_SHARED, NEAR_SHARE = 4, 0.3
+NEAR_SHARED, NEAR_SHARE = 5, 0.3
 """Fingerprints that a near copy shares at least, and the least part of the answer's or of the row's."""
 LEAD_SHARED, LEAD_SHARE, LEAD_HELD = 2, 0.1, 8
 """The same of a lead, and the most documents that may hold what is shared (the median of the fingerprints)."""
