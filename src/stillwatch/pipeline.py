@@ -6,7 +6,6 @@ log -> sketches -> summaries -> accounts -> traits -> profiles -> links -> opera
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ import pyarrow.parquet as pq
 from stillwatch.cases.report import write_report
 from stillwatch.engine.duckdb import DuckDBEngine
 from stillwatch.engine.meter import Meter
+from stillwatch.engine.room import Room
 from stillwatch.engine.runfolder import RunFolder
 from stillwatch.ingest.accounts import Context, everyone
 from stillwatch.ingest.ingest import ingest
@@ -47,7 +47,7 @@ class ScanRequest:
     settings: Settings = field(default_factory=Settings)
     pseudonyms: Pseudonyms = field(default_factory=Pseudonyms.none)
     command: str = ""
-    memory: str = "3GB"
+    room: Room = field(default_factory=Room)
     state: Mapping[str, Any] | None = None
     """For the manifest: the state whose sketches are judged, None for a scan of a log."""
 
@@ -80,6 +80,7 @@ def read_log(run: RunFolder, request: ScanRequest, meter: Meter) -> IngestReport
             pseudonyms=request.pseudonyms,
             context=request.context,
             progress=meter.progress,
+            room=request.room,
         )
 
 
@@ -111,6 +112,7 @@ def conclude(
         command=request.command,
     )
     record |= {"started_at": started.isoformat(timespec="seconds"), "state": request.state}
+    record |= {"room": request.room.as_dict()}
     with meter.stage("report"):
         run.write_manifest(record | {"seconds": meter.seconds})
         write_report(run)
@@ -120,14 +122,13 @@ def conclude(
 
 @contextmanager
 def engine_in(run: RunFolder, request: ScanRequest) -> Iterator[DuckDBEngine]:
-    """The engine, with its scratch files in the run folder while it runs."""
-    scratch = run.root / ".scratch"
-    engine = DuckDBEngine(memory=request.memory, scratch=scratch)
-    try:
-        yield engine
-    finally:
-        engine.close()
-        shutil.rmtree(scratch, ignore_errors=True)
+    """The engine, with a folder for what spills while it runs."""
+    with request.room.scratch(run.root) as scratch:
+        engine = DuckDBEngine(request.room, scratch)
+        try:
+            yield engine
+        finally:
+            engine.close()
 
 
 def _relations(run: RunFolder, request: ScanRequest, meter: Meter) -> None:

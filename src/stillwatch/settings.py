@@ -30,7 +30,7 @@ class IngestSettings(_Section):
     exemplars: bool = True
     """Keep masked skeleton text that repeats. Raw text is never kept."""
     workers: int = 0
-    """Processes that sketch text; 0 = one a core."""
+    """Processes that sketch text; 0 = one a core (of those that `--threads` allows)."""
 
 
 class LinkingSettings(_Section):

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch.engine.duckdb import DuckDBEngine
+from stillwatch.engine.room import Room
 from stillwatch.linking import content, traits
 from stillwatch.linking.collapse import collapse
 from stillwatch.linking.views import VIEWS
@@ -77,7 +78,7 @@ def expected(table: pa.Table) -> Counter[tuple[str, str, str]]:
 def test_traits_of_events_agree_with_counting_one_by_one(tmp_path: Path) -> None:
     table = sketches(400, 0)
     pq.write_table(table, tmp_path / "sketches.parquet")
-    engine = DuckDBEngine(memory="500MB", threads=1)
+    engine = DuckDBEngine(Room(memory=500 << 20, threads=1))
     found = engine.run(traits.from_sketches(engine.table(tmp_path / "sketches.parquet")))
     engine.close()
     rows = [(r["account_id"], r["view"], r["token"], r["n"]) for r in found.to_pylist()]

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from stillwatch.cli import options
 from stillwatch.cli.app import app, command, summary
 from stillwatch.terminal import Display, out
 
@@ -79,6 +80,9 @@ def scan_command(
     key_file: Annotated[
         Path | None, typer.Option(help="Key of the pseudonyms; made if absent.", envvar="STILLWATCH_KEY_FILE")
     ] = None,
+    memory: options.Memory = options.MEMORY,
+    threads: options.Threads = 0,
+    tmp: options.Tmp = None,
 ) -> None:
     """Find the operators behind the accounts of an API log.
 
@@ -90,6 +94,7 @@ def scan_command(
 
     Day by day: stillwatch scan logs/2026-09-02.jsonl --state state --out run
     """
+    room = options.room(memory, threads, tmp)
     from stillwatch.errors import UsageError
     from stillwatch.ingest.accounts import load_context
     from stillwatch.ingest.pseudonyms import Pseudonyms, load_key
@@ -109,8 +114,9 @@ def scan_command(
     with Display() as display:
         found = load_context(accounts=accounts, authorisations=authorisations, context=context, pseudonyms=names)
         wanted = ScanRequest(
-            sources or [], run or Path(), format, context=found, settings=chosen, pseudonyms=names, command=command()
-        )
+            sources or [], run or Path(), format, context=found, settings=chosen, pseudonyms=names, command=command(),
+            room=room,
+        )  # fmt: skip
         if state is None:
             scan(wanted, display)
         else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,6 +49,8 @@ class RunFolder:
             (self.root / MANIFEST).unlink(missing_ok=True)
             for stale in (*self.root.glob("*.parquet"), *self.root.glob(".*.tmp"), self.root / "report.html"):
                 stale.unlink(missing_ok=True)
+            for stale in self.root.glob(".scratch-*"):  # of a run that was killed
+                shutil.rmtree(stale, ignore_errors=True)
         except OSError as error:
             raise RunError(f"cannot write the run folder {self.root}: {error.strerror}") from error
 

@@ -15,7 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stillwatch.errors import RunError
+from stillwatch.engine.duckdb import limits, no_room
+from stillwatch.engine.room import Room
 from stillwatch.model import SKETCHES
 
 _WHERE = ("event_id", "source_id", "source_row")
@@ -39,19 +40,17 @@ order by file, place
 """
 
 
-def find(path: Path, scratch: Path, memory: str = "1GB", older: Sequence[Path] = ()) -> pa.Table:
+def find(path: Path, scratch: Path, room: Room | None = None, older: Sequence[Path] = ()) -> pa.Table:
     """Rows of tables of sketches whose event_id another row has that stays: file, place, source_id, source_row.
 
     `older` are tables without duplicates among them. `file` is 0 for `path` and n for the n-th of `older`, `place` the
-    row in it from 0. Grouped by a 64-bit hash of the id, which spills to `scratch` beyond `memory`; ids of equal hash
-    are then compared.
+    row in it from 0. Grouped by a 64-bit hash of the id, which spills to `scratch` beyond the memory of `room`; ids of
+    equal hash are then compared.
     """
     values = {"path": str(path), "many": bool(older), "older": [str(p) for p in older] or [str(path)]}
-    with duckdb.connect(config={"memory_limit": memory, "temp_directory": str(scratch), "threads": 2}) as engine:
-        try:
-            return engine.sql(_QUERY, params=values).to_arrow_table()
-        except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
-            raise RunError(f"no room to look for duplicates: {error}") from error
+    room = room or Room()
+    with duckdb.connect(config=limits(room, scratch)) as engine, no_room(room, "looking for duplicates"):
+        return engine.sql(_QUERY, params=values).to_arrow_table()
 
 
 def without(path: Path, places: npt.NDArray[np.int64], out: Path) -> None:

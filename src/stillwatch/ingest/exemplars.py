@@ -8,6 +8,8 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from stillwatch.engine.duckdb import limits, no_room
+from stillwatch.engine.room import Room
 from stillwatch.model import SKELETONS
 
 _PARTS = {"whole": "skeleton", "lead": "lead_skeleton", "trail": "trail_skeleton", "system": "system_skeleton"}
@@ -30,7 +32,7 @@ class Exemplars:
             order = sorted(self.texts, key=lambda key: (-self.texts[key][1], key))
             self.texts = {key: self.texts[key] for key in order[: self.limit // 2]}
 
-    def table(self, sketches: Path | Sequence[Path]) -> pa.Table:
+    def table(self, sketches: Path | Sequence[Path], room: Room | None = None, scratch: Path | None = None) -> pa.Table:
         """`model.SKELETONS` of those that at least two events of the tables `sketches` have, by part and skeleton."""
         paths = [sketches] if isinstance(sketches, Path) else sketches
         if not paths:
@@ -46,7 +48,8 @@ class Exemplars:
             f" where {column} in (select skeleton from known where part = '{part}') group by all"
             for part, column in _PARTS.items()
         )
-        with duckdb.connect(config={"memory_limit": "1GB", "threads": 2}) as engine:
+        room = room or Room()
+        with duckdb.connect(config=limits(room, scratch)) as engine, no_room(room, "counting skeletons"):
             engine.register("known", known)
             found = engine.sql(
                 f"select skeleton, part, text, events from known join ({counted}) using (part, skeleton)"

@@ -8,8 +8,6 @@ number of workers.
 from __future__ import annotations
 
 import multiprocessing
-import os
-import shutil
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -23,6 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stillwatch.engine.room import Room
 from stillwatch.engine.runfolder import RunFolder, atomic
 from stillwatch.errors import InputError, RunError, StillwatchError, UsageError
 from stillwatch.ingest import duplicates, formats, work
@@ -53,6 +52,7 @@ def ingest(
     context: Context | None = None,
     progress: Progress | None = None,
     known: Collection[tuple[str, str]] = (),
+    room: Room | None = None,
 ) -> IngestReport:
     """Read a log into `run`; rows in = rows kept + rows rejected, always.
 
@@ -62,6 +62,7 @@ def ingest(
     RunError if the tables cannot be written.
     """
     settings, progress, context = settings or IngestSettings(), progress or SILENT, context or Context()
+    room = room or Room()
     _check_words(format, settings)
     files, ignored = find_files(sources)
     looked = (open_source(0, path, root, format) for path, root in files)
@@ -72,10 +73,10 @@ def ingest(
         return scan.report(ignored, len(context.rejects))
     job = work.Job(settings, pseudonyms or Pseudonyms.none(), context.networks, int(time.time() * 1e6))
     progress.stage("reading and sketching", sum(source.bytes for source in opened))
-    with _Tables(run, settings) as tables:
+    with _Tables(run, settings, room) as tables:
         for source_path, row, reason in context.rejects:
             tables.reject(source_path, [(row, reason)])
-        for done in _run(scan.chunks(tables), job, sum(source.bytes for source in opened)):
+        for done in _run(scan.chunks(tables), job, sum(source.bytes for source in opened), room):
             scan.count(done)
             tables.take(done, str(opened[done.source_id].path))
             progress.advance(done.bytes)
@@ -195,7 +196,8 @@ def _check_sum(scan: _Scan) -> None:
 class _Tables:
     """The three tables while they are written; they get their names only when all is well."""
 
-    def __init__(self, run: RunFolder, settings: IngestSettings) -> None:
+    def __init__(self, run: RunFolder, settings: IngestSettings, room: Room) -> None:
+        self.room = room
         self.run, self.exemplars = run, Exemplars() if settings.exemplars else None
         self.stage = run.root / ".sketches.stage.parquet.tmp"
         self.stack = ExitStack()
@@ -259,9 +261,8 @@ class _Tables:
             self.sketches.close()
         except OSError as error:
             raise RunError(f"cannot write table sketches in {self.run.root}: {error.strerror or error}") from error
-        scratch = self.run.root / ".scratch"
-        self.stack.callback(shutil.rmtree, scratch, ignore_errors=True)
-        twice = duplicates.find(self.stage, scratch)
+        scratch = self.stack.enter_context(self.room.scratch(self.run.root))
+        twice = duplicates.find(self.stage, scratch, self.room)
         for source, row in zip(twice["source_id"].to_pylist(), twice["source_row"].to_pylist(), strict=True):
             self.reject(paths[source], [(row, "duplicate event_id")])
         self._flush_rejects()
@@ -274,13 +275,13 @@ class _Tables:
         except OSError as error:
             raise RunError(f"cannot write table sketches in {self.run.root}: {error.strerror or error}") from error
         exemplars = self.exemplars or Exemplars()
-        self.run.write("skeletons", exemplars.table(self.run.path("sketches")))
+        self.run.write("skeletons", exemplars.table(self.run.path("sketches"), self.room, scratch))
         return twice
 
 
-def _run(chunks: Iterator[Chunk], job: work.Job, size: int) -> Iterator[work.Done]:
+def _run(chunks: Iterator[Chunk], job: work.Job, size: int, room: Room) -> Iterator[work.Done]:
     """Work chunks off, in order; in worker processes where there is enough to do."""
-    workers = job.settings.workers or len(os.sched_getaffinity(0))
+    workers = room.workers(job.settings.workers)
     if size < SMALL or workers == 1:
         yield from (work.process(chunk, job) for chunk in chunks)
         return
@@ -292,7 +293,7 @@ def _run(chunks: Iterator[Chunk], job: work.Job, size: int) -> Iterator[work.Don
     try:
         yield from _ordered(chunks, lambda chunk: pool.submit(_work, chunk), 2 * workers + 1)
     except BrokenProcessPool as error:
-        raise RunError("a worker process died; is memory short? Try the setting ingest.workers = 1") from error
+        raise RunError("a worker process died; is memory short? Try --threads 1") from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

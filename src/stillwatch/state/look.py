@@ -96,7 +96,8 @@ def _events(state: State, run: RunFolder, request: ScanRequest, until: datetime 
     beside = [dict(zip(REJECTS.names, reject, strict=True)) for reject in request.context.rejects]
     rejects.append(pa.Table.from_pylist(beside, schema=REJECTS))
     run.write("rejects", pa.concat_tables(rejects))
-    run.write("skeletons", texts.table(run.path("sketches")))
+    with request.room.scratch(run.root) as scratch:
+        run.write("skeletons", texts.table(run.path("sketches"), request.room, scratch))
 
 
 def _days(state: State, run: RunFolder, request: ScanRequest, days: list[date], meter: Meter) -> None:
