@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -16,6 +16,11 @@ Memory = Annotated[
 Threads = Annotated[int, typer.Option(min=0, help="Cores, and processes that sketch text; 0 = all there are.")]
 Tmp = Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for what spills; the run folder if not given.")]
 MEMORY = "3GB"
+Engine = Annotated[Literal["duckdb", "spark"], typer.Option(help="Where the log is read and put into tables.")]
+Spark = Annotated[
+    str, typer.Option(metavar="URL", help="With --engine spark: a master (spark://…, yarn) or Connect server (sc://…).")
+]
+LOCAL = "local[*]"
 
 
 def room(memory: str, threads: int, tmp: Path | None) -> Room:

@@ -83,6 +83,8 @@ def scan_command(
     memory: options.Memory = options.MEMORY,
     threads: options.Threads = 0,
     tmp: options.Tmp = None,
+    engine: options.Engine = "duckdb",
+    spark: options.Spark = options.LOCAL,
 ) -> None:
     """Find the operators behind the accounts of an API log.
 
@@ -106,6 +108,8 @@ def scan_command(
         raise UsageError("--as-of, --forget and --retain speak of a state: give --state DIR as well")
     if state is None and (run is None or not sources):
         raise UsageError("give a log to read and --out RUN (or --state DIR)")
+    if state is not None and engine == "spark":
+        raise UsageError("--state is kept by the engine in the process: leave --engine spark out")
     if as_of and run is None:
         raise UsageError("--as-of DAY is about a run: give --out RUN as well")
 
@@ -115,7 +119,7 @@ def scan_command(
         found = load_context(accounts=accounts, authorisations=authorisations, context=context, pseudonyms=names)
         wanted = ScanRequest(
             sources or [], run or Path(), format, context=found, settings=chosen, pseudonyms=names, command=command(),
-            room=room,
+            room=room, spark=spark if engine == "spark" else "",
         )  # fmt: skip
         if state is None:
             scan(wanted, display)

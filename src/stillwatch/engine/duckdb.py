@@ -35,6 +35,17 @@ def no_room(room: Room, doing: str) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def duckdb_in(room: Room, folder: Path) -> Iterator[tuple[DuckDBEngine, Path]]:
+    """An engine while the block runs, and its scratch folder: in `folder` unless the room names another."""
+    with room.scratch(folder) as scratch:
+        engine = DuckDBEngine(room, scratch)
+        try:
+            yield engine, scratch
+        finally:
+            engine.close()
+
+
 class DuckDBEngine:
     """Reads Parquet tables as Ibis tables and runs expressions."""
 

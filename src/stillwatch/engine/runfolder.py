@@ -24,9 +24,12 @@ MANIFEST = "manifest.json"
 
 
 @contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that replaces it when the block ends well, and is removed when it does not."""
-    temporary = path.with_name(f".{path.name}.tmp")
+def atomic(path: Path, writer: str = "") -> Iterator[Path]:
+    """A temporary path beside `path` that replaces it when the block ends well, and is removed when it does not.
+
+    `writer` tells several writers of one path apart.
+    """
+    temporary = path.with_name(f".{path.name}{writer and '-' + writer}.tmp")
     try:
         yield temporary
         with temporary.open("rb+") as handle:
@@ -47,16 +50,21 @@ class RunFolder:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             (self.root / MANIFEST).unlink(missing_ok=True)
-            for stale in (*self.root.glob("*.parquet"), *self.root.glob(".*.tmp"), self.root / "report.html"):
-                stale.unlink(missing_ok=True)
-            for stale in self.root.glob(".scratch-*"):  # of a run that was killed
-                shutil.rmtree(stale, ignore_errors=True)
+            # tables may be folders of parts; scratch files are those of a run that was killed
+            for pattern in ("*.parquet", ".*.tmp", ".scratch-*", "report.html"):
+                for stale in self.root.glob(pattern):
+                    shutil.rmtree(stale) if stale.is_dir() else stale.unlink(missing_ok=True)
         except OSError as error:
             raise RunError(f"cannot write the run folder {self.root}: {error.strerror}") from error
 
     def path(self, name: str) -> Path:
         """Where table `name` lies."""
         return self.root / f"{name}.parquet"
+
+    def parts(self, name: str) -> list[Path]:
+        """Files of table `name`, in order: one, or the parts that the executors of a cluster wrote."""
+        path = self.path(name)
+        return sorted(path.glob("*.parquet")) if path.is_dir() else [path]
 
     @contextmanager
     def writer(self, name: str, schema: pa.Schema | None = None) -> Iterator[pq.ParquetWriter]:

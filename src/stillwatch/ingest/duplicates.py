@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
+import ibis
+import ibis.expr.types as ir
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -19,8 +21,10 @@ from stillwatch.engine.duckdb import limits, no_room
 from stillwatch.engine.room import Room
 from stillwatch.model import SKETCHES
 
+REASON = "duplicate event_id"
 _WHERE = ("event_id", "source_id", "source_row")
-ORDER = ", ".join(["time", "account_id", *(n for n in SKETCHES.names if n not in ("time", "account_id", *_WHERE))])
+_OTHERS = [n for n in SKETCHES.names if n not in ("time", "account_id", *_WHERE)]
+ORDER = ", ".join(["time", "account_id", *_OTHERS])
 _QUERY = f"""
 with twice as (
     select hash(event_id) as h from read_parquet($path) group by h having count(*) > 1
@@ -51,6 +55,15 @@ def find(path: Path, scratch: Path, room: Room | None = None, older: Sequence[Pa
     room = room or Room()
     with duckdb.connect(config=limits(room, scratch)) as engine, no_room(room, "looking for duplicates"):
         return engine.sql(_QUERY, params=values).to_arrow_table()
+
+
+def losers(sketches: ir.Table) -> ir.Table:
+    """source_id and source_row of the rows that `find` finds in one table, by any engine."""
+    twice = sketches.group_by("event_id").agg(n=sketches.count())
+    rows = sketches.semi_join(twice.filter(twice.n > 1), "event_id")
+    order = ["time", "account_id", *_OTHERS, "source_id", "source_row"]
+    rows = rows.mutate(nth=ibis.row_number().over(ibis.window(group_by="event_id", order_by=order)))
+    return rows.filter(rows.nth > 0).select("source_id", "source_row").order_by("source_id", "source_row")
 
 
 def without(path: Path, places: npt.NDArray[np.int64], out: Path) -> None:

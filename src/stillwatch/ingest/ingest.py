@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -21,16 +21,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stillwatch.engine.duckdb import duckdb_in
 from stillwatch.engine.room import Room
 from stillwatch.engine.runfolder import RunFolder, atomic
-from stillwatch.errors import InputError, RunError, StillwatchError, UsageError
+from stillwatch.errors import InputError, RunError, UsageError
 from stillwatch.ingest import duplicates, formats, work
 from stillwatch.ingest.accounts import Context
 from stillwatch.ingest.exemplars import Exemplars
 from stillwatch.ingest.pseudonyms import Pseudonyms
-from stillwatch.ingest.readers import Chunk, UnreadableError, check_columns, read, unknown_columns, wanted_columns
-from stillwatch.ingest.report import IngestReport, SourceReport, group, spell
+from stillwatch.ingest.readers import Chunk, UnreadableError, read
+from stillwatch.ingest.report import IngestReport
 from stillwatch.ingest.sources import Source, find_files, open_source
+from stillwatch.ingest.tally import Tally
 from stillwatch.model import EVENTS, REJECTS, SKETCHES
 from stillwatch.progress import SILENT, Progress
 from stillwatch.settings import IngestSettings
@@ -38,8 +40,6 @@ from stillwatch.settings import IngestSettings
 SMALL = 24 << 20
 """Bytes of input up to which starting worker processes would take longer than the work."""
 ROW_GROUP = 1 << 17
-_UNUSED = {"response"}
-"""Columns of the events from which nothing is sketched; they are not read where the container can leave them out."""
 
 
 def ingest(
@@ -63,32 +63,40 @@ def ingest(
     """
     settings, progress, context = settings or IngestSettings(), progress or SILENT, context or Context()
     room = room or Room()
-    _check_words(format, settings)
-    files, ignored = find_files(sources)
-    looked = (open_source(0, path, root, format) for path, root in files)
-    new = (source for source in looked if (str(source.path), source.sha256) not in known)
-    opened = [replace(source, id=number) for number, source in enumerate(new)]
-    scan = _Scan(opened, settings)
+    check_words(format, settings)
+    opened, ignored = opened_sources(sources, format, known)
+    tally = Tally(opened, settings)
     if not opened:
-        return scan.report(ignored, len(context.rejects))
+        return tally.report(ignored, len(context.rejects))
     job = work.Job(settings, pseudonyms or Pseudonyms.none(), context.networks, int(time.time() * 1e6))
     progress.stage("reading and sketching", sum(source.bytes for source in opened))
     with _Tables(run, settings, room) as tables:
         for source_path, row, reason in context.rejects:
             tables.reject(source_path, [(row, reason)])
-        for done in _run(scan.chunks(tables), job, sum(source.bytes for source in opened), room):
-            scan.count(done)
+        for done in _run(_chunks(tally, tables), job, sum(source.bytes for source in opened), room):
+            tally.count(done)
             tables.take(done, str(opened[done.source_id].path))
             progress.advance(done.bytes)
-        if not scan.kept:
-            raise InputError(scan.nothing())
+        if not tally.kept:
+            raise InputError(tally.nothing())
         twice = tables.finish([str(source.path) for source in opened])
-        scan.drop(twice)
-        _check_sum(scan)
-    return scan.report(ignored, len(context.rejects))
+        tally.drop(twice)
+        tally.check()
+    return tally.report(ignored, len(context.rejects))
 
 
-def _check_words(format: str, settings: IngestSettings) -> None:
+def opened_sources(
+    sources: Sequence[str | Path], format: str, known: Collection[tuple[str, str]] = ()
+) -> tuple[list[Source], list[Path]]:
+    """The files of a log that are not `known` (path, SHA-256), numbered, and those left out for their endings."""
+    files, ignored = find_files(sources)
+    looked = (open_source(0, path, root, format) for path, root in files)
+    new = (source for source in looked if (str(source.path), source.sha256) not in known)
+    return [replace(source, id=number) for number, source in enumerate(new)], ignored
+
+
+def check_words(format: str, settings: IngestSettings) -> None:
+    """UsageError if the format or a column of the settings does not exist."""
     if format not in ("auto", *formats.FORMATS):
         raise UsageError(f"unknown format {format}: auto, {', '.join(formats.FORMATS)}")
     for setting in ("columns", "attributes"):
@@ -99,98 +107,14 @@ def _check_words(format: str, settings: IngestSettings) -> None:
                 )
 
 
-class _Scan:
-    """What is read and what was counted."""
-
-    def __init__(self, sources: list[Source], settings: IngestSettings) -> None:
-        self.settings = settings
-        self.reports = [SourceReport(source) for source in sources]
-        self.counts: Counter[str] = Counter()
-        self.repaired: Counter[str] = Counter()
-        self.present: Counter[str] = Counter()
-        for report in self.reports:
-            if report.source.format == "table":
-                names = check_columns(report.source, settings)
-                report.unknown_columns.update(unknown_columns(names, settings))
-
-    def chunks(self, tables: _Tables) -> Iterator[Chunk]:
-        """Chunks of all files; a file that cannot be read is one reject, or an InputError if it is the only one."""
-        wanted = wanted_columns(self.settings, set(EVENTS.names) - _UNUSED)
-        for report in self.reports:
-            source = report.source
-            try:
-                yield from read(source, self.settings, wanted if source.format == "table" else None)
-            except (UnreadableError, OSError) as error:
-                why = str(error.strerror or error) if isinstance(error, OSError) else str(error)
-                if len(self.reports) == 1:
-                    raise InputError(f"{source.path}: {why}") from error
-                report.rows_in += 1
-                report.rejected[group(why)] += 1
-                tables.reject(str(source.path), [(0, why)])
-
-    def count(self, done: work.Done) -> None:
-        """Add what a chunk held."""
-        report = self.reports[done.source_id]
-        report.rows_in += done.rows_in
-        report.kept += done.sketches.num_rows
-        report.rejected.update(group(reason) for _, reason in done.rejects)
-        report.unknown_columns |= done.names
-        self.counts += done.counts
-        self.repaired += done.repaired
-        self.present += done.present
-
-    def drop(self, twice: pa.Table) -> None:
-        """Rows that were kept and turned out to be duplicates."""
-        for source_id in twice["source_id"].to_pylist():
-            self.reports[source_id].kept -= 1
-            self.reports[source_id].rejected["duplicate event_id"] += 1
-        self.counts["duplicates"] = len(twice)
-
-    @property
-    def kept(self) -> int:
-        return sum(report.kept for report in self.reports)
-
-    @property
-    def rejected(self) -> Counter[str]:
-        return sum((report.rejected for report in self.reports), Counter())
-
-    def nothing(self) -> str:
-        """Why there is nothing to go on with."""
-        paths = ", ".join(str(report.source.path) for report in self.reports[:3])
-        if not self.rejected:
-            skipped = self.counts["skipped_spans"]
-            return f"{paths}: no events" + (f" (of {skipped} spans none is a GenAI request)" if skipped else "")
-        reasons = ", ".join(f"{reason}: {n}" for reason, n in self.rejected.most_common(3))
-        formats_read = ", ".join(sorted({report.source.format for report in self.reports}))
-        return f"{paths}: no events: every row was rejected ({reasons}); read as format {formats_read}"
-
-    def report(self, ignored: list[Path], context_rejected: int) -> IngestReport:
-        """The whole as plain values."""
-        rejected = self.rejected
-        unknown = set().union(*(report.unknown_columns for report in self.reports))
-        return IngestReport(
-            inputs=[report.as_dict() for report in self.reports],
-            counts={
-                "rows_in": sum(report.rows_in for report in self.reports),
-                "kept": self.kept,
-                "rejected": sum(rejected.values()),
-                "rejected_by_reason": spell(rejected),
-                **{name: self.counts[name] for name in (
-                    "duplicates", "cut_texts", "invalid_utf8", "skipped_spans", "late_parents",
-                )},
-                "repaired": spell(self.repaired),
-                "context_rejected": context_rejected,
-            },
-            missing_columns=[n for n in EVENTS.names if not self.present[n] and n not in _UNUSED],
-            unknown_columns=sorted(unknown)[:200],
-            ignored_files=[str(path) for path in ignored[:200]],
-        )  # fmt: skip
-
-
-def _check_sum(scan: _Scan) -> None:
-    for report in scan.reports:
-        if report.rows_in != report.kept + sum(report.rejected.values()):
-            raise StillwatchError(f"{report.source.path}: rows in and rows out differ; please report this")
+def _chunks(tally: Tally, tables: _Tables) -> Iterator[Chunk]:
+    """Chunks of all files; a file that cannot be read is one reject, or an InputError if it is the only one."""
+    for report in tally.reports:
+        source = report.source
+        try:
+            yield from read(source, tally.settings, tally.columns(source))
+        except (UnreadableError, OSError) as error:
+            tables.reject(str(source.path), [tally.unreadable(source, error)])
 
 
 class _Tables:
@@ -264,7 +188,7 @@ class _Tables:
         scratch = self.stack.enter_context(self.room.scratch(self.run.root))
         twice = duplicates.find(self.stage, scratch, self.room)
         for source, row in zip(twice["source_id"].to_pylist(), twice["source_row"].to_pylist(), strict=True):
-            self.reject(paths[source], [(row, "duplicate event_id")])
+            self.reject(paths[source], [(row, duplicates.REASON)])
         self._flush_rejects()
         try:
             with atomic(self.run.path("sketches")) as out:
@@ -275,7 +199,8 @@ class _Tables:
         except OSError as error:
             raise RunError(f"cannot write table sketches in {self.run.root}: {error.strerror or error}") from error
         exemplars = self.exemplars or Exemplars()
-        self.run.write("skeletons", exemplars.table(self.run.path("sketches"), self.room, scratch))
+        with duckdb_in(self.room, self.run.root) as (engine, scratch):
+            self.run.write("skeletons", exemplars.table([self.run.path("sketches")], engine, scratch))
         return twice
 
 

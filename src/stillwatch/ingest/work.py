@@ -36,6 +36,7 @@ class Done:
     """A chunk worked off. `sketches` has the columns of `model.SKETCHES`, `skeletons` those of `model.SKELETONS`."""
 
     source_id: int
+    kept: int
     sketches: pa.RecordBatch
     skeletons: pa.RecordBatch
     rejects: list[tuple[int, str]]
@@ -124,6 +125,7 @@ def _sketch(source_id: int, found: Canonical, job: Job) -> Done:
     out |= {name: text.columns.column(name) for name in text.columns.schema.names}
     done = Done(
         source_id,
+        size,
         pa.RecordBatch.from_arrays([out[field.name].cast(field.type) for field in SKETCHES], schema=SKETCHES),
         text.skeletons,
         [],

@@ -75,14 +75,14 @@ def _together(granted: list[Authorisation]) -> Authorisation:
 
 def _available(run: RunFolder, context: Context) -> frozenset[str]:
     """`events.X` and `accounts.X` that hold any value."""
-    parquet = pq.ParquetFile(run.path("sketches")).metadata
     found = set()
-    for group in range(parquet.num_row_groups):
-        for place in range(parquet.row_group(group).num_columns):
-            column = parquet.row_group(group).column(place)
-            counted = column.statistics
-            if counted is None or not counted.has_null_count or counted.null_count < parquet.row_group(group).num_rows:
-                found.add(f"events.{column.path_in_schema.split('.')[0]}")
+    for path in run.parts("sketches"):
+        parquet = pq.ParquetFile(path).metadata
+        for group in map(parquet.row_group, range(parquet.num_row_groups)):
+            for column in map(group.column, range(group.num_columns)):
+                counted = column.statistics
+                if counted is None or not counted.has_null_count or counted.null_count < group.num_rows:
+                    found.add(f"events.{column.path_in_schema.split('.')[0]}")
     if context.accounts is not None:
         found |= {
             f"accounts.{name}" for name in ACCOUNTS.names if context.accounts[name].null_count < len(context.accounts)

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillwatch import renaming
+from stillwatch.engine.duckdb import duckdb_in
 from stillwatch.engine.meter import Meter
 from stillwatch.engine.runfolder import RunFolder
 from stillwatch.errors import InputError
@@ -96,8 +97,8 @@ def _events(state: State, run: RunFolder, request: ScanRequest, until: datetime 
     beside = [dict(zip(REJECTS.names, reject, strict=True)) for reject in request.context.rejects]
     rejects.append(pa.Table.from_pylist(beside, schema=REJECTS))
     run.write("rejects", pa.concat_tables(rejects))
-    with request.room.scratch(run.root) as scratch:
-        run.write("skeletons", texts.table(run.path("sketches"), request.room, scratch))
+    with duckdb_in(request.room, run.root) as (engine, scratch):
+        run.write("skeletons", texts.table([run.path("sketches")], engine, scratch))
 
 
 def _days(state: State, run: RunFolder, request: ScanRequest, days: list[date], meter: Meter) -> None:
