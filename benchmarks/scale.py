@@ -38,7 +38,7 @@ from stillwatch.model import EVENTS
 
 RESULTS = Path(__file__).parent / "results" / "scale.json"
 TEXT = ("system", "messages", "tools", "response")
-LINE = re.compile(r"\[ *([\d.]+) s\] (.*?)(?:, about (.+) left)?$")
+LINE = re.compile(r"\[ *([\d.]+) s\] (.*?)(?: \d+ %)?(?:, about (.+) left)?$")
 
 
 def world_at(scale: float, work: Path) -> Path:
@@ -216,11 +216,12 @@ def main() -> None:
     for scale in given.scales:
         runs = keep(one(scale, given))
     for run in runs:
-        table.add_row(
-            f"{run['events']:,}", "yes" if run["text"] else "no", f"{run['read']['wall']:.1f} ({run['read']['cpu']:.1f})",
-            f"{run['seconds']:.0f} ({run['cpu']:.0f})", f"{run['cpu_ratio']:.1f}", f"{run['peak_mebibytes']:,}", f"{run['counts']['accounts']:,}",
-            f"{run['traits']:,}",
-        )  # fmt: skip
+        read, counts = run["read"], run["counts"]
+        seconds = [
+            f"{one['wall']:.1f} ({one['cpu']:.1f})" for one in (read, {"wall": run["seconds"], "cpu": run["cpu"]})
+        ]
+        sizes = [f"{n:,}" for n in (run["peak_mebibytes"], counts["accounts"], run["traits"])]
+        table.add_row(f"{run['events']:,}", "yes" if run["text"] else "no", *seconds, f"{run['cpu_ratio']:.1f}", *sizes)
     Console(width=120).print(table)
 
 

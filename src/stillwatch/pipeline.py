@@ -27,6 +27,7 @@ from stillwatch.judging.carried import carried
 from stillwatch.judging.gather import gather
 from stillwatch.linking import profiles, streams, traits, victims
 from stillwatch.linking.link import LinkResult, link
+from stillwatch.linking.views import LINKED
 from stillwatch.manifest import manifest
 from stillwatch.model import TRAITS
 from stillwatch.progress import SILENT, Progress
@@ -185,7 +186,8 @@ def _relations(run: RunFolder, request: ScanRequest, meter: Meter, cluster: Spar
 
 def _link(run: RunFolder, request: ScanRequest) -> LinkResult:
     """Traits, profiles -> links, operators, streams, victims."""
-    shared, settings, known = run.read("traits"), request.settings, request.context.accounts
+    shared = run.read("traits", where=("view", LINKED))
+    settings, known = request.settings, request.context.accounts
     linked = link(shared, run.read("profiles"), run.read("accounts"), settings.linking, seed=settings.seed)
     run.write("links", linked.links)
     # linking is of the size of the traits, not of the log: it stays on this machine

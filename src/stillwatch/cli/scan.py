@@ -10,6 +10,7 @@ import typer
 
 from stillwatch.cli import options
 from stillwatch.cli.app import app, command, summary
+from stillwatch.progress import Forecast, spoken
 from stillwatch.terminal import Display, out
 
 
@@ -29,7 +30,7 @@ def demo(
     from stillwatch.worlds import write_world
 
     world, run_dir = out_dir / "world", out_dir / "run"
-    with Display() as display:
+    with Display(Forecast(), spoken) as display:
         display.stage("making the world `demo`")
         made = write_world("demo", world, seed=seed)
         pseudonyms = Pseudonyms.none()
@@ -115,7 +116,7 @@ def scan_command(
 
     chosen = load(settings)
     names = Pseudonyms.keyed(load_key(key_file)[0]) if pseudonyms == "keyed" else Pseudonyms.none()
-    with Display() as display:
+    with Display(None if state else Forecast(), spoken) as display:
         found = load_context(accounts=accounts, authorisations=authorisations, context=context, pseudonyms=names)
         wanted = ScanRequest(
             sources or [], run or Path(), format, context=found, settings=chosen, pseudonyms=names, command=command(),

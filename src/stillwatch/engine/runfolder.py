@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -87,10 +87,16 @@ class RunFolder:
         with self.writer(name, table.schema) as out:
             out.write_table(table)
 
-    def read(self, name: str, columns: list[str] | None = None) -> pa.Table:
-        """Table `name`; RunError if it is not there or cannot be read."""
+    def read(
+        self, name: str, columns: list[str] | None = None, where: tuple[str, Collection[str]] | None = None
+    ) -> pa.Table:
+        """Table `name`, or its rows in whose column `where[0]` stands one of `where[1]`.
+
+        RunError if it is not there or cannot be read.
+        """
+        chosen = None if where is None else [(where[0], "in", sorted(where[1]))]
         try:
-            return pq.read_table(self.path(name), columns=columns)
+            return pq.read_table(self.path(name), columns=columns, filters=chosen)
         except FileNotFoundError as error:
             raise RunError(f"{self.root} has no table {name}: is it a finished run folder?") from error
         except (OSError, pa.ArrowInvalid) as error:

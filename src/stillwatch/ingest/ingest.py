@@ -79,6 +79,7 @@ def ingest(
             progress.advance(done.bytes)
         if not tally.kept:
             raise InputError(tally.nothing())
+        progress.stage("looking for duplicates")
         twice = tables.finish([str(source.path) for source in opened])
         tally.drop(twice)
         tally.check()

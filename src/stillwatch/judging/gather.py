@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -24,7 +26,7 @@ def gather(run: RunFolder, context: Context) -> Population:
     return Population(
         ids=ids,
         summaries=run.read("summaries"),
-        traits_table=run.read("traits"),
+        traits_table=partial(_view, run),
         accounts=accounts if context.accounts is not None else None,
         hand=_hand(run.read("operators"), ids),
         embedding=(sums / n).astype(np.float32),
@@ -32,6 +34,11 @@ def gather(run: RunFolder, context: Context) -> Population:
         authorised=_authorised(context, accounts),
         available=_available(run, context),
     )
+
+
+def _view(run: RunFolder, view: str) -> pa.Table:
+    """Traits of one view: together they may be larger than all the rest that judging holds."""
+    return run.read("traits", where=("view", [view]))
 
 
 def _hand(operators: pa.Table, ids: npt.NDArray[np.str_]) -> Ints:
