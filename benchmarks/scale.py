@@ -91,13 +91,13 @@ def _decoded(name: str, kind: str) -> str:
     return f"epoch_us({name})" if kind.startswith("TIMESTAMP") else f"cast({name} as double)"
 
 
-def scan(events: Path, world: Path, run: Path, given: argparse.Namespace) -> dict[str, Any]:
+def scan(events: Path, world: Path, run: Path, given: argparse.Namespace, *more: str) -> dict[str, Any]:
     """Scan in a process of its own: seconds, memory by stage, and what was said about the time left."""
     shutil.rmtree(run, ignore_errors=True)
     command = stillwatch(
         "scan", events, "--out", run, "--accounts", world / "accounts.parquet", "--authorisations",
         world / "authorisations.toml", "--context", world, "--pseudonyms", "none", "--threads", str(given.threads),
-        "--memory", given.memory,
+        "--memory", given.memory, *more,
     )  # fmt: skip
     said: list[tuple[float, str, str | None]] = []
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
@@ -123,9 +123,14 @@ def scan(events: Path, world: Path, run: Path, given: argparse.Namespace) -> dic
         "peak_mebibytes": max(watch.peaks.values()), "peak_mebibytes_by_stage": watch.peaks,
         "counts": {name: manifest["counts"][name] for name in ("kept", "accounts", "operators", "links", "verdicts")},
         "traits": pq.read_metadata(run / "traits.parquet").num_rows,
-        "bytes_of_run": {path.stem: path.stat().st_size for path in sorted(run.glob("*.parquet"))},
+        "bytes_of_run": {path.stem: _size(path) for path in sorted(run.glob("*.parquet"))},
         "forecast": forecast(said, seconds),
     }  # fmt: skip
+
+
+def _size(path: Path) -> int:
+    """Bytes of a table, which a cluster writes as a folder."""
+    return sum(part.stat().st_size for part in path.rglob("*")) if path.is_dir() else path.stat().st_size
 
 
 class Watch(threading.Thread):

@@ -11,6 +11,8 @@ import json
 import os
 import random
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -212,6 +214,35 @@ def test_a_log_without_events_is_refused_there_too(spark: SparkEngine, tmp_path:
     assert not run.path("sketches").exists()
 
 
-def test_a_cluster_that_is_not_there_is_named() -> None:
-    with pytest.raises(UsageError, match=r"nowhere.*cannot be started or reached"):
-        SparkEngine("nowhere://host")
+def test_one_process_has_one_spark(spark: SparkEngine) -> None:
+    with pytest.raises(UsageError, match="runs one at local"):
+        SparkEngine("local[7]")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--spark", "nowhere://host"], "Spark at nowhere://host cannot be started or reached"),
+        (["--state", "state"], "leave --engine spark out"),
+    ],
+)
+def test_a_cluster_that_cannot_be_had_is_named(tmp_path: Path, words: list[str], why: str) -> None:
+    log = SmallLog(2)
+    log.ordinary(3)
+    log.write(tmp_path)
+    command = [
+        sys.executable,
+        "-m",
+        "stillwatch",
+        "scan",
+        str(tmp_path / "events.parquet"),
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    done = subprocess.run(
+        [*command, "--engine", "spark", *words], check=False, capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 2, done.stderr
+    assert why in done.stderr
+    assert "Traceback" not in done.stderr

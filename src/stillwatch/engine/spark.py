@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from stillwatch.errors import RunError, UsageError
 
 CONNECT = "sc://"
 """How the URL of a Spark Connect server begins; anything else is a master."""
+QUIET = Path(__file__).with_name("log4j2.properties")
 Batches = Iterator[pa.RecordBatch]
 
 
@@ -95,6 +97,7 @@ def _session(url: str, room: Room, settings: Mapping[str, str]) -> Any:
         from pyspark.sql import SparkSession
     except ImportError as error:
         raise UsageError("--engine spark needs the extra `spark`: pip install 'stillwatch[spark]'") from error
+    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
     # executors run the Python of their machine's PATH unless told otherwise
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName("stillwatch")
@@ -102,6 +105,9 @@ def _session(url: str, room: Room, settings: Mapping[str, str]) -> Any:
         builder = builder.remote(url)
     else:
         builder = builder.master(url).config("spark.driver.memory", f"{room.memory >> 20}m")
+        builder = builder.config("spark.ui.showConsoleProgress", "false")
+        if "SPARK_CONF_DIR" not in os.environ:
+            builder = builder.config("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={QUIET}")
         if room.tmp is not None:
             builder = builder.config("spark.local.dir", str(room.tmp))
     for name, value in {"spark.sql.session.timeZone": "UTC", **settings}.items():
@@ -109,9 +115,12 @@ def _session(url: str, room: Room, settings: Mapping[str, str]) -> Any:
     try:
         session = builder.getOrCreate()
         session.range(1).count()
+        running = None if url.startswith(CONNECT) else session.sparkContext.master
     except Exception as error:  # py4j, gRPC and Spark have no error in common
         why = "is there a server at that address?" if url.startswith(CONNECT) else "is Java 17 or newer installed?"
         raise UsageError(f"Spark at {url} cannot be started or reached ({_line(error)}): {why}") from error
+    if running not in (None, url):
+        raise UsageError(f"Spark at {url} cannot be started: this process runs one at {running} already")
     return session
 
 
