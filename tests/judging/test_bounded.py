@@ -49,7 +49,7 @@ def test_findings_do_not_depend_on_the_parts(seed: int, monkeypatch: pytest.Monk
         return families.several(people, operators, all_signals(), strata, matched_groups=40, seed=seed)
 
     whole = found()
-    monkeypatch.setattr(families, "MEMBERSHIPS_AT_ONCE", 25)
+    monkeypatch.setattr(families, "HELD_AT_ONCE", 25)
     parts = found()
     for name in ("statistic", "null", "bits", "dimension_p", "dimension_bits"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name))

@@ -18,6 +18,8 @@ from stillwatch.signals import Signal
 
 GROUPS_AT_ONCE = 8_000
 MEMBERSHIPS_AT_ONCE = 2_000_000
+HELD_AT_ONCE = 400_000
+"""Memberships of matched groups whose statistics are computed at once: what they share takes a kilobyte each."""
 PEERS = 400
 """Accounts of a stratum that make a lone account's null."""
 LEAST_PEERS = 60
@@ -46,7 +48,7 @@ def several(
         drawn = [strata.draw(rows, matched_groups, rng) for rows in here]
         mine = Groups.of(here, len(population))
         # one large operator's matched groups alone may be more memberships than fit
-        pools = in_parts(drawn, len(population), MEMBERSHIPS_AT_ONCE)
+        pools = in_parts(drawn, len(population), HELD_AT_ONCE)
         found = np.concatenate([_matched(population, pool, signals) for pool in pools], axis=1)
         observed = np.stack([signal.statistics(population, mine) for signal in signals])
         nulls = [
