@@ -33,8 +33,9 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
-from stillwatch.ingest.tally import UNUSED
+from stillwatch.ingest.tally import unused
 from stillwatch.model import EVENTS
+from stillwatch.settings import IngestSettings
 
 RESULTS = Path(__file__).parent / "results" / "scale.json"
 TEXT = ("system", "messages", "tools", "response")
@@ -70,7 +71,9 @@ def stillwatch(*words: str | Path) -> list[str]:
 def read_all(events: Path, threads: int) -> dict[str, float]:
     """Wall and CPU seconds in which DuckDB reads and decodes every column that a scan reads."""
     files = sorted(map(str, events.rglob("*.parquet")))
-    names = [name for name in pq.read_schema(files[0]).names if name in EVENTS.names and name not in UNUSED]
+    names = [
+        name for name in pq.read_schema(files[0]).names if name in EVENTS.names and name not in unused(IngestSettings())
+    ]
     with duckdb.connect(config={"threads": threads}) as engine:
         kinds = dict(
             engine.execute("select column_name, column_type from (describe from read_parquet(?))", [files]).fetchall()

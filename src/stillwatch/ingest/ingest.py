@@ -1,4 +1,4 @@
-"""The stage: files of a log -> the tables `sketches`, `skeletons` and `rejects` of a run folder.
+"""The stage: files of a log -> the tables `sketches`, `answers`, `skeletons` and `rejects` of a run folder.
 
 The main process reads containers and writes tables; worker processes parse, cast and sketch. A bounded number of chunks
 is in flight, and results are taken in the order of the files, so memory is bounded and the tables do not depend on the
@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from stillwatch.engine.runfolder import RunFolder, atomic
 from stillwatch.errors import InputError, RunError, UsageError
 from stillwatch.ingest import duplicates, formats, work
 from stillwatch.ingest.accounts import Context
+from stillwatch.ingest.answers import AnswersWriter, keys, without
 from stillwatch.ingest.exemplars import Exemplars
 from stillwatch.ingest.pseudonyms import Pseudonyms
 from stillwatch.ingest.readers import Chunk, UnreadableError, read
@@ -119,12 +120,13 @@ def _chunks(tally: Tally, tables: _Tables) -> Iterator[Chunk]:
 
 
 class _Tables:
-    """The three tables while they are written; they get their names only when all is well."""
+    """The four tables while they are written; they get their names only when all is well."""
 
     def __init__(self, run: RunFolder, settings: IngestSettings, room: Room) -> None:
         self.room = room
         self.run, self.exemplars = run, Exemplars() if settings.exemplars else None
         self.stage = run.root / ".sketches.stage.parquet.tmp"
+        self.stage_of_answers = run.root / ".answers.stage.parquet.tmp"
         self.stack = ExitStack()
         self.pending: list[pa.RecordBatch] = []
         self.pending_rows = 0
@@ -134,7 +136,9 @@ class _Tables:
         try:
             self.run.root.mkdir(parents=True, exist_ok=True)
             self.stack.callback(self.stage.unlink, missing_ok=True)
+            self.stack.callback(self.stage_of_answers.unlink, missing_ok=True)
             self.sketches = pq.ParquetWriter(self.stage, SKETCHES, compression="zstd")
+            self.answers = AnswersWriter(self.stage_of_answers)
             self.stack.callback(self._close)
         except OSError as error:
             raise RunError(f"cannot write in {self.run.root}: {error.strerror or error}") from error
@@ -145,8 +149,9 @@ class _Tables:
         self.stack.__exit__(*error)  # type: ignore[arg-type]
 
     def _close(self) -> None:
-        with suppress(OSError):  # after an error there may be no room for the footer either
-            self.sketches.close()
+        for table in (self.sketches, self.answers.writer):
+            with suppress(OSError):  # after an error there may be no room for the footer either
+                table.close()
 
     def reject(self, path: str, rows: Iterable[tuple[int, str]]) -> None:
         """Rows of a file that are not kept."""
@@ -159,6 +164,8 @@ class _Tables:
         self.reject(path, done.rejects)
         if self.exemplars is not None:
             self.exemplars.add(done.skeletons)
+        with self._writing("answers"):
+            self.answers.add(done.answers)
         if done.sketches.num_rows:
             self.pending.append(done.sketches)
             self.pending_rows += done.sketches.num_rows
@@ -167,11 +174,16 @@ class _Tables:
 
     def _flush_sketches(self) -> None:
         if self.pending:
-            try:
+            with self._writing("sketches"):
                 self.sketches.write_table(pa.Table.from_batches(self.pending, SKETCHES))
-            except OSError as error:
-                raise RunError(f"cannot write table sketches in {self.run.root}: {error.strerror or error}") from error
         self.pending, self.pending_rows = [], 0
+
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise RunError(f"cannot write table {name} in {self.run.root}: {error.strerror or error}") from error
 
     def _flush_rejects(self) -> None:
         columns = zip(*self.rejected, strict=True) if self.rejected else ([], [], [])
@@ -180,25 +192,27 @@ class _Tables:
         self.rejected = []
 
     def finish(self, paths: list[str]) -> pa.Table:
-        """Write what is left, drop duplicates, give `sketches` and `skeletons` their names; the duplicates."""
+        """Write what is left, drop duplicates, give the tables their names; the duplicates."""
         self._flush_sketches()
-        try:
+        with self._writing("sketches"):
             self.sketches.close()
-        except OSError as error:
-            raise RunError(f"cannot write table sketches in {self.run.root}: {error.strerror or error}") from error
+        with self._writing("answers"):
+            self.answers.close()
         scratch = self.stack.enter_context(self.room.scratch(self.run.root))
         twice = duplicates.find(self.stage, scratch, self.room)
         for source, row in zip(twice["source_id"].to_pylist(), twice["source_row"].to_pylist(), strict=True):
             self.reject(paths[source], [(row, duplicates.REASON)])
         self._flush_rejects()
-        try:
-            with atomic(self.run.path("sketches")) as out:
-                if len(twice):
-                    duplicates.without(self.stage, twice["place"].to_numpy().astype(np.int64), out)
-                else:
-                    self.stage.replace(out)
-        except OSError as error:
-            raise RunError(f"cannot write table sketches in {self.run.root}: {error.strerror or error}") from error
+        with self._writing("sketches"), atomic(self.run.path("sketches")) as out:
+            if len(twice):
+                duplicates.without(self.stage, twice["place"].to_numpy().astype(np.int64), out)
+            else:
+                self.stage.replace(out)
+        with self._writing("answers"), atomic(self.run.path("answers")) as out:
+            if len(twice):
+                without(self.stage_of_answers, keys(twice), out)
+            else:
+                self.stage_of_answers.replace(out)
         exemplars = self.exemplars or Exemplars()
         with duckdb_in(self.room, self.run.root) as (engine, scratch):
             self.run.write("skeletons", exemplars.table([self.run.path("sketches")], engine, scratch))

@@ -1,8 +1,8 @@
-"""The stage ingest on a cluster: some row groups of a file are a task, and executors write the parts of `sketches`.
+"""The stage ingest on a cluster: some row groups of a file are a task, and executors write the parts of the tables.
 
-A task reads, checks and sketches as a worker process on one machine does, writes its part of the table under the run
-folder, and sends back what it counted; only that passes through the driver. A task that runs twice writes the same part
-twice, under a name that is its own. `sketches` is a folder of parts then, in the order of the files.
+A task reads, checks and sketches as a worker process on one machine does, writes its parts of `sketches` and `answers`
+under the run folder, and sends back what it counted; only that passes through the driver. A task that runs twice writes
+the same parts twice, under names that are its own. Both tables are folders of parts then, in the order of the files.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import pickle
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,11 +21,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stillwatch.engine.room import Room
 from stillwatch.engine.runfolder import RunFolder, atomic
 from stillwatch.engine.spark import SparkEngine
 from stillwatch.errors import InputError, RunError
 from stillwatch.ingest import duplicates, work
 from stillwatch.ingest.accounts import Context
+from stillwatch.ingest.answers import AnswersWriter, keys, without
 from stillwatch.ingest.exemplars import Exemplars
 from stillwatch.ingest.ingest import check_words, opened_sources
 from stillwatch.ingest.pseudonyms import Pseudonyms
@@ -79,8 +81,8 @@ def ingest_spread(
     tally = Tally(opened, settings)
     job = work.Job(settings, pseudonyms or Pseudonyms.none(), context.networks, int(time.time() * 1e6))
     tasks = [Task(source, groups, tally.columns(source)) for source in opened for groups in row_groups(source)]
-    stage = run.root / ".sketches.stage.tmp"
-    _empty(stage)
+    stage = Stage(run.root / ".sketches.stage.tmp", run.root / ".answers.stage.tmp")
+    stage.begin()
     rejects = list(context.rejects)
     exemplars = Exemplars()
     for task, answer in zip(tasks, engine.deal(partial(sketch, tasks, job, stage), len(tasks)), strict=True):
@@ -94,18 +96,37 @@ def ingest_spread(
             rejects += [(path, row, reason) for row, reason in done.rejects]
     if not tally.kept:
         raise InputError(tally.nothing())
-    twice = engine.run(duplicates.losers(engine.table(parts(stage))))
-    _drop(engine, twice, stage)
+    twice = engine.run(duplicates.losers(engine.table(parts(stage.sketches))))
+    if len(twice):
+        engine.deal(partial(rewrite, twice, stage), len(tasks))
     tally.drop(twice)
     tally.check()
     places = zip(twice["source_id"].to_pylist(), twice["source_row"].to_pylist(), strict=True)
     rejects += [(str(opened[source].path), row, duplicates.REASON) for source, row in places]
     run.write("rejects", _table(rejects))
-    stage.rename(run.path("sketches"))
-    _empty(stage)
-    run.write("skeletons", exemplars.table(run.parts("sketches"), engine, stage))
-    shutil.rmtree(stage, ignore_errors=True)
+    stage.sketches.rename(run.path("sketches"))
+    stage.answers.rename(run.path("answers"))
+    # executors must see what the driver leaves there for them
+    with Room().scratch(run.root) as scratch:
+        run.write("skeletons", exemplars.table(run.parts("sketches"), engine, scratch))
     return tally.report(ignored, len(context.rejects))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Folders in which parts lie until all are there."""
+
+    sketches: Path
+    answers: Path
+
+    def begin(self) -> None:
+        """Make them, empty."""
+        for folder in (self.sketches, self.answers):
+            try:
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir(parents=True)
+            except OSError as error:
+                raise RunError(f"cannot write in {folder.parent}: {error.strerror or error}") from error
 
 
 def row_groups(source: Source) -> Iterator[range | None]:
@@ -129,30 +150,27 @@ def row_groups(source: Source) -> Iterator[range | None]:
         yield None
 
 
-def sketch(tasks: Sequence[Task], job: work.Job, folder: Path, number: int) -> bytes:
-    """On an executor: read and sketch task `number`, write its part, and say what was counted (a pickled `Found`)."""
+def sketch(tasks: Sequence[Task], job: work.Job, stage: Stage, number: int) -> bytes:
+    """On an executor: read and sketch task `number`, write its parts, and say what was counted (a pickled `Found`)."""
     task, found, problem = tasks[number], list[work.Done](), None
-    with part(folder, number) as writer:
+    with part(stage.sketches, number) as path, part(stage.answers, number) as beside, ExitStack() as open_files:
+        sketches = open_files.enter_context(pq.ParquetWriter(path, SKETCHES, compression="zstd"))
+        answers = open_files.enter_context(closing(AnswersWriter(beside)))
         try:
             for chunk in read(task.source, job.settings, task.columns, task.groups):
                 done = work.process(chunk, job)
-                writer.write_batch(done.sketches, ROW_GROUP)
-                found.append(replace(done, sketches=done.sketches.slice(0, 0)))
+                sketches.write_batch(done.sketches, ROW_GROUP)
+                answers.add(done.answers)
+                found.append(replace(done, sketches=done.sketches.slice(0, 0), answers=done.answers.slice(0, 0)))
         except (UnreadableError, OSError) as error:
             problem = str(error.strerror or error) if isinstance(error, OSError) else str(error)
     return pickle.dumps(Found(found, problem))
 
 
-@contextmanager
-def part(folder: Path, number: int) -> Iterator[pq.ParquetWriter]:
-    """A writer of one part of `sketches`, which has its name only once it is whole."""
+def part(folder: Path, number: int) -> AbstractContextManager[Path]:
+    """Where to write part `number` of a table; it has its name only once it is whole."""
     # two attempts at one task may run at once, on two machines
-    mine = f"{os.getpid()}-{time.time_ns():x}"
-    with (
-        atomic(folder / f"part-{number:06d}.parquet", mine) as path,
-        pq.ParquetWriter(path, SKETCHES, compression="zstd") as out,
-    ):
-        yield out
+    return atomic(folder / f"part-{number:06d}.parquet", f"{os.getpid()}-{time.time_ns():x}")
 
 
 def parts(folder: Path) -> list[Path]:
@@ -160,31 +178,17 @@ def parts(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.parquet"))
 
 
-def _drop(engine: SparkEngine, twice: pa.Table, folder: Path) -> None:
-    """Write those parts anew that hold rows of `twice` (source_id, source_row), without them."""
-    if len(twice):
-        engine.deal(partial(rewrite, twice, folder), len(parts(folder)))
-
-
-def rewrite(twice: pa.Table, folder: Path, number: int) -> bytes:
-    """On an executor: take rows out of one part."""
-    path = parts(folder)[number]
-    keys = pq.read_table(path, columns=["source_id", "source_row"])
-    gone = set(zip(twice["source_id"].to_pylist(), twice["source_row"].to_pylist(), strict=True))
-    rows = zip(keys["source_id"].to_pylist(), keys["source_row"].to_pylist(), strict=True)
-    places = np.flatnonzero([row in gone for row in rows])
+def rewrite(twice: pa.Table, stage: Stage, number: int) -> bytes:
+    """On an executor: take the rows of `twice` (source_id, source_row) out of one task's parts."""
+    path, beside = (parts(folder)[number] for folder in (stage.sketches, stage.answers))
+    gone = keys(twice)
+    places = np.flatnonzero(np.isin(keys(pq.read_table(path, columns=["source_id", "source_row"])), gone))
     if len(places):
-        with atomic(path, f"{os.getpid()}-{time.time_ns():x}") as out:
+        with part(stage.sketches, number) as out:
             duplicates.without(path, places, out)
+        with part(stage.answers, number) as out:
+            without(beside, gone, out)
     return b""
-
-
-def _empty(folder: Path) -> None:
-    try:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise RunError(f"cannot write in {folder.parent}: {error.strerror or error}") from error
 
 
 def _table(rejects: list[tuple[str, int, str]]) -> pa.Table:

@@ -15,8 +15,10 @@ from stillwatch.ingest.sources import Source
 from stillwatch.model import EVENTS
 from stillwatch.settings import IngestSettings
 
-UNUSED = {"response"}
-"""Columns of the events from which nothing is sketched; they are not read where the container can leave them out."""
+
+def unused(settings: IngestSettings) -> set[str]:
+    """Columns of the events from which nothing is sketched; not read where the container can leave them out."""
+    return set() if settings.answers else {"response"}
 
 
 class Tally:
@@ -35,7 +37,11 @@ class Tally:
 
     def columns(self, source: Source) -> set[str] | None:
         """Columns of a file that are read, where its container can leave others out."""
-        return wanted_columns(self.settings, set(EVENTS.names) - UNUSED) if source.format == "table" else None
+        return (
+            wanted_columns(self.settings, set(EVENTS.names) - unused(self.settings))
+            if source.format == "table"
+            else None
+        )
 
     def unreadable(self, source: Source, error: Exception) -> tuple[int, str]:
         """The reject that a file which cannot be read is; InputError if it is the only file."""
@@ -101,7 +107,7 @@ class Tally:
                 "repaired": spell(self.repaired),
                 "context_rejected": context_rejected,
             },
-            missing_columns=[n for n in EVENTS.names if not self.present[n] and n not in UNUSED],
+            missing_columns=[n for n in EVENTS.names if not self.present[n] and n not in unused(self.settings)],
             unknown_columns=sorted(unknown)[:200],
             ignored_files=[str(path) for path in ignored[:200]],
         )  # fmt: skip

@@ -17,7 +17,7 @@ from stillwatch.ingest.pseudonyms import KINDS, Pseudonyms
 from stillwatch.ingest.readers import Chunk, renamed
 from stillwatch.ingest.sketch import sketch_batch
 from stillwatch.ingest.streams import Lines
-from stillwatch.model import EVENTS, SKETCHES
+from stillwatch.model import ANSWERS, EVENTS, SKETCHES
 from stillwatch.settings import IngestSettings
 
 
@@ -33,12 +33,13 @@ class Job:
 
 @dataclass
 class Done:
-    """A chunk worked off. `sketches` has the columns of `model.SKETCHES`, `skeletons` those of `model.SKELETONS`."""
+    """A chunk worked off. `sketches`, `skeletons` and `answers` have the columns of their tables in `model`."""
 
     source_id: int
     kept: int
     sketches: pa.RecordBatch
     skeletons: pa.RecordBatch
+    answers: pa.RecordBatch
     rejects: list[tuple[int, str]]
     rows_in: int
     counts: Counter[str] = field(default_factory=Counter)
@@ -123,11 +124,13 @@ def _sketch(source_id: int, found: Canonical, job: Job) -> Done:
         if name in out:
             out[name] = job.pseudonyms.array(name, out[name])
     out |= {name: text.columns.column(name) for name in text.columns.schema.names}
+    sketches = pa.RecordBatch.from_arrays([out[field.name].cast(field.type) for field in SKETCHES], schema=SKETCHES)
     done = Done(
         source_id,
         size,
-        pa.RecordBatch.from_arrays([out[field.name].cast(field.type) for field in SKETCHES], schema=SKETCHES),
+        sketches,
         text.skeletons,
+        _answers(sketches, text.answers),
         [],
         0,
     )
@@ -136,3 +139,13 @@ def _sketch(source_id: int, found: Canonical, job: Job) -> Done:
     done.counts["cut_texts"] = text.cut
     done.present.update({name: size - events.column(name).null_count for name in EVENTS.names})
     return done
+
+
+def _answers(sketches: pa.RecordBatch, found: pa.RecordBatch) -> pa.RecordBatch:
+    """Rows of `model.ANSWERS`: what is kept of answers, with whose they are."""
+    whose = sketches.select([name for name in ANSWERS.names if name in _OF_THE_EVENT]).take(found.column("row"))
+    columns = [(whose if field.name in _OF_THE_EVENT else found).column(field.name) for field in ANSWERS]
+    return pa.RecordBatch.from_arrays(columns, schema=ANSWERS)
+
+
+_OF_THE_EVENT = frozenset({"event_id", "source_id", "source_row", "time", "account_id", "model"})

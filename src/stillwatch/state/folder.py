@@ -47,6 +47,15 @@ class State:
         state.check()
         return state
 
+    @classmethod
+    def view(cls, root: Path) -> State:
+        """Read `root` to look something up, whatever its pseudonyms; nothing is changed. RunError as for `open`."""
+        if not (root / ROOT).exists():
+            raise RunError(f"{root} is no state: it has no {ROOT}")
+        state = cls(root, _read(root))
+        state.check()
+        return state
+
     @property
     def batches(self) -> tuple[Batch, ...]:
         """What was merged, in order."""

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from stillwatch.engine.meter import Meter
 from stillwatch.engine.runfolder import RunFolder
-from stillwatch.ingest import duplicates
+from stillwatch.ingest import answers, duplicates
 from stillwatch.ingest.ingest import ingest
 from stillwatch.model import REJECTS
 from stillwatch.pipeline import ScanRequest, engine_in
@@ -85,7 +85,7 @@ def derive_anew(state: State, request: ScanRequest, meter: Meter) -> None:
     number, days = state.contents.next, sorted(state.contents.days)
     with meter.stage("deriving"), state.making(BATCHES, number) as made:
         last = state.batches[-1]
-        for name in ("sketches", "skeletons", "rejects"):
+        for name in {"sketches", "answers", "skeletons", "rejects"}.intersection(last.files):
             made.write(name, state.of(last).read(name))
         _derive(state, state.paths("sketches"), days, made, request)
         name, files = state.seal(made)
@@ -126,9 +126,12 @@ def _drop(
 ) -> None:
     """Take rows out of the new sketches and put them down as rejected for `reason`."""
     if len(places):
-        whole = made.root / ".whole.tmp"
+        whole, places = made.root / ".whole.tmp", np.sort(places).astype(np.int64)
         made.path("sketches").rename(whole)
-        duplicates.without(whole, np.sort(places).astype(np.int64), made.path("sketches"))
+        gone = pq.read_table(whole, columns=["source_id", "source_row"]).take(pa.array(places))
+        duplicates.without(whole, places, made.path("sketches"))
+        made.path("answers").rename(whole)
+        answers.without(whole, answers.keys(gone), made.path("answers"))
         whole.unlink()
         charged(report, sources, reason)
 
