@@ -1,0 +1,98 @@
+"""Binding and serving: loopback unless there are keys and an encrypted way, whoever asks for more is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from stillwatch.errors import RunError, UsageError
+from stillwatch.service import logs
+from stillwatch.service.app import create_app
+from stillwatch.service.live import Live, Setup
+from stillwatch.state.lock import locked
+
+SWITCH = 0.0005
+"""Seconds after which a busy thread makes way: look-ups must not wait for a new snapshot to be made."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where to listen, and how the way there is protected."""
+
+    host: str = "127.0.0.1"
+    port: int = 8417
+    certificate: Path | None = None
+    private_key: Path | None = None
+    behind_proxy: bool = False
+    """Whoever starts it says that a proxy in front ends TLS and that nobody else can reach the port."""
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    def check(self, keys: bool) -> None:
+        """UsageError if others could reach it without a key, or read along."""
+        if (self.certificate is None) != (self.private_key is None):
+            raise UsageError("TLS takes both: --tls-certificate and --tls-key")
+        for path in (self.certificate, self.private_key):
+            if path is not None and not path.is_file():
+                raise UsageError(f"{path}: there is no such file")
+        if self.loopback:
+            return
+        if not keys:
+            raise UsageError(
+                f"others can reach {self.host}: give --keys FILE (stillwatch key add), or stay on 127.0.0.1"
+            )
+        if self.certificate is None and not self.behind_proxy:
+            raise UsageError(
+                f"others can reach {self.host}: give --tls-certificate and --tls-key, or --behind-proxy if a proxy in "
+                "front ends TLS"
+            )
+
+
+def serve(setup: Setup, address: Address) -> None:
+    """Serve until told to stop (SIGINT, SIGTERM); RunError if the address or the data folder is taken."""
+    address.check(not setup.keys.open)
+    logs.begin()
+    sys.setswitchinterval(SWITCH)
+    with locked(setup.walk.data):
+        live = Live(setup)
+        app = create_app(live)
+        config = uvicorn.Config(
+            app, host=address.host, port=address.port, log_config=None, access_log=False, server_header=False,
+            date_header=True, timeout_keep_alive=30, timeout_graceful_shutdown=5, lifespan="on",
+            limit_concurrency=live.limits.pollers + 2000,
+            ssl_certfile=None if address.certificate is None else str(address.certificate),
+            ssl_keyfile=None if address.private_key is None else str(address.private_key),
+        )  # fmt: skip
+        server = _Server(config, address)
+        server.run()
+        if not server.started:
+            raise RunError(f"cannot serve on {address.host}:{address.port}: is something else listening there?")
+
+
+class _Server(uvicorn.Server):
+    """Says where it listens once it does."""
+
+    def __init__(self, config: uvicorn.Config, address: Address) -> None:
+        super().__init__(config)
+        self.address = address
+
+    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        """Listen."""
+        await super().startup(sockets)  # type: ignore[arg-type]
+        if self.started:
+            ports = [sock.getsockname()[1] for one in self.servers for sock in one.sockets]
+            scheme = "https" if self.address.certificate else "http"
+            host = f"[{self.address.host}]" if ":" in self.address.host else self.address.host
+            logs.say("serving", url=f"{scheme}://{host}:{ports[0] if ports else self.address.port}")
+            await asyncio.sleep(0)
