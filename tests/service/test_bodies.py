@@ -38,7 +38,7 @@ def test_a_bomb_stops_at_the_limit() -> None:
     [
         (b"not gzip", "gzip", 400),
         (gzip.compress(b"whole" * 100)[:-9], "gzip", 400),
-        (gzip.compress(b"x") + b"garbage", "gzip", 400),
+        (gzip.compress(b"x", mtime=0) + b"garbage", "gzip", 400),
         (b"x", "br", 415),
         (b"", "zstd", 415),
     ],
