@@ -78,9 +78,7 @@ def prompts(stream: Ints, count: int, seed: int) -> Ints:
 
 
 @torch.no_grad()
-def answers(
-    model: GPT2LMHeadModel, given: Ints, seed: int, marker: Marker | None = None, length: int = ANSWER
-) -> Ints:
+def answers(model: GPT2LMHeadModel, given: Ints, seed: int, marker: Marker | None = None, length: int = ANSWER) -> Ints:
     """Sampled answers to prompts [n, PROMPT], at temperature 1, marked or not: [n, length]."""
     chance = np.random.default_rng(seed)
     out = []
