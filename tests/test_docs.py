@@ -70,6 +70,7 @@ def test_links_lead_somewhere(page: Path) -> None:
         ("events", model.EVENTS),
         ("releases", model.RELEASES),
         ("groups", model.GROUPS),
+        ("decisions", model.DECISIONS),
         *model.TABLES.items(),
     ],
 )

@@ -178,6 +178,14 @@ VERDICTS = _schema(
     ("accounts", _i), ("events", _i), ("first_seen", TIME), ("last_seen", TIME), ("innocent_explanation", _s),
 )  # fmt: skip
 
+DECISIONS = _schema(
+    ("account_id", _s), ("operator_id", _s), ("verdict", _s), ("certainty", _s),
+    ("action", _s), ("would", _s), ("proposed", _s), ("rate", _s), ("scope", _s), ("only", _s),
+    ("by", _s), ("rule", _s), ("reason", _s), ("evidence", _s), ("expires_at", TIME),
+    required=("action", "would", "scope", "by"),
+)  # fmt: skip
+"""What is done to each account, and why (`stillwatch decide`)."""
+
 REJECTS = _schema(("source", _s), ("row", _i), ("reason", _s))
 """Rows that could not be used: rows in = kept + rejected. `row` is 1-based; 0 stands for the whole file."""
 

@@ -32,7 +32,7 @@ class IngestSettings(_Section):
     answers: bool = True
     """Keep sketches of answers, for `trace data`. Their text is never kept."""
     workers: int = 0
-    """Processes that sketch text; 0 = one a core."""
+    """Processes that sketch text; 0 = one a core (of those that `--threads` allows)."""
 
 
 class LinkingSettings(_Section):

@@ -41,6 +41,12 @@ class Truth:
     harvested: dict[str, str] = field(default_factory=dict)
     """Campaign of each event that truth/events names as one's."""
 
+    def honest_share(self, account: str, requests: int) -> float:
+        """Share of an account's requests that are not a campaign's, in [0, 1]; what mixes is named by truth/events."""
+        if account in self.mixed:
+            return max(0.0, 1.0 - self.mixed[account] / requests) if requests else 1.0
+        return float(not self.accounts[account].harvests)
+
 
 def read_truth(path: Path) -> Truth:
     """From a world folder, its truth folder, or the accounts table itself; InputError names what is wrong with it."""

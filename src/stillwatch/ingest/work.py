@@ -36,6 +36,7 @@ class Done:
     """A chunk worked off. `sketches`, `skeletons` and `answers` have the columns of their tables in `model`."""
 
     source_id: int
+    kept: int
     sketches: pa.RecordBatch
     skeletons: pa.RecordBatch
     answers: pa.RecordBatch
@@ -126,6 +127,7 @@ def _sketch(source_id: int, found: Canonical, job: Job) -> Done:
     sketches = pa.RecordBatch.from_arrays([out[field.name].cast(field.type) for field in SKETCHES], schema=SKETCHES)
     done = Done(
         source_id,
+        size,
         sketches,
         text.skeletons,
         _answers(sketches, text.answers),

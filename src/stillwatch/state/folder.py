@@ -84,7 +84,6 @@ class State:
 
     def seal(self, made: RunFolder) -> tuple[str, dict[str, File]]:
         """Flush a folder of new tables to disk and give it its name: (id, files). It is garbage until `commit`."""
-        shutil.rmtree(made.root / ".scratch", ignore_errors=True)
         name = made.root.name.removeprefix(".").removesuffix(".tmp")
         files = {path.stem: _file(path) for path in sorted(made.root.glob("*.parquet"))}
         _flush(made.root)

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillwatch import renaming
+from stillwatch.engine.duckdb import duckdb_in
 from stillwatch.engine.meter import Meter
 from stillwatch.engine.runfolder import RunFolder
 from stillwatch.errors import InputError
@@ -95,7 +96,8 @@ def _events(state: State, run: RunFolder, request: ScanRequest, until: datetime 
     beside = [dict(zip(REJECTS.names, reject, strict=True)) for reject in request.context.rejects]
     rejects.append(pa.Table.from_pylist(beside, schema=REJECTS))
     run.write("rejects", pa.concat_tables(rejects))
-    run.write("skeletons", texts.table(run.path("sketches")))
+    with duckdb_in(request.room, run.root) as (engine, scratch):
+        run.write("skeletons", texts.table([run.path("sketches")], engine, scratch))
 
 
 def _copy(path: Path, out: pq.ParquetWriter, schema: pa.Schema, first: int, until: datetime | None) -> None:
