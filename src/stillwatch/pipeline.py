@@ -119,6 +119,13 @@ def read_log(run: RunFolder, request: ScanRequest, meter: Meter, cluster: SparkE
         )
 
 
+def tables_of(run: RunFolder, request: ScanRequest, meter: Meter) -> IngestReport:
+    """Log -> every table before linking."""
+    report = read_log(run, request, meter)
+    _relations(run, request, meter)
+    return report
+
+
 def found_in(run: RunFolder, request: ScanRequest, meter: Meter) -> Found:
     """The sketches of `run` -> every table up to verdicts; `request.sources` is not read."""
     _relations(run, request, meter)

@@ -27,7 +27,7 @@ from stillwatch.ingest.report import group
 from stillwatch.ingest.sources import Source, find_files, open_source
 from stillwatch.ingest.streams import Lines
 from stillwatch.ingest.text.extract import utf8
-from stillwatch.ingest.text.messages import answered, plain
+from stillwatch.ingest.text.messages import answer, answered, plain
 from stillwatch.settings import IngestSettings
 
 Ints = npt.NDArray[np.int64]
@@ -246,7 +246,7 @@ def _answers(value: Any) -> list[str]:
     """Texts of a value that is an answer: text, JSON of messages, a message, a list of either."""
     if isinstance(value, list) and any(isinstance(one, dict) and ("role" in one or "from" in one) for one in value):
         return _talk(value)
-    text = answered(value) if isinstance(value, str) else plain(value)
+    text = answered(value) if isinstance(value, str) else answer(value) or plain(value)
     return [text] if text else []
 
 

@@ -55,14 +55,19 @@ def answered(response: str | None) -> str:
     if response is None or response[:1] not in ("[", "{", '"'):
         return response or ""
     try:
-        value = parse(response)
+        text = answer(parse(response))
     except ValueError:
         return response
+    return response if text is None else text  # an answer may be JSON itself
+
+
+def answer(value: Any) -> str | None:
+    """Text of an answer that is a JSON value; None if that holds no messages."""
     if isinstance(value, dict) and isinstance(value.get("choices"), list):
         value = [choice.get("message") or choice for choice in value["choices"] if isinstance(choice, dict)]
     messages = value if isinstance(value, list) else [value]
     said = isinstance(value, str) or any(isinstance(m, dict) and not _BODIES_AND_ROLE.isdisjoint(m) for m in messages)
-    return plain(value) if said else response  # an answer may be JSON itself
+    return plain(value) if said else None
 
 
 def parse(text: str) -> Any:
