@@ -17,7 +17,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from stillwatch.decisions import Casebook, Policy
+from stillwatch.decisions import Casebook, Policy, RunFacts
 from stillwatch.errors import StillwatchError
 from stillwatch.service import fast, looking
 from stillwatch.service.children import Child
@@ -88,6 +88,8 @@ class Live:
         self.decisions = Decisions(setup.policy, self.book, self.limits.recognised, self.limits.recognised_hours)
         self.pool = self._pool()
         self.children: list[Child] = []
+        self.adopted: list[Callable[[Path, RunFacts], None]] = []
+        """Told of every run that has become what is known; from a thread."""
         self.tasks: list[asyncio.Task[None]] = []
         self.started_at = time.time()
 
@@ -193,6 +195,7 @@ class Live:
             return
         self.decisions.take(made, looked.run, facts)
         self.fresh.last, self.fresh.trouble = looked, None
+        await self._tell(looked.run, facts)
         self.metrics.looks.labels("done").inc()
         self.metrics.look_seconds.set(looked.seconds)
         self.metrics.look_events.set(looked.events)
@@ -201,6 +204,13 @@ class Live:
             self.fast.send(self._what_is_known())
         say("looked", seconds=round(looked.seconds, 2), merged=looked.merged, events=looked.events,
             decided=len(made.said))  # fmt: skip
+
+    async def _tell(self, run: Path, facts: RunFacts) -> None:
+        for tell in self.adopted:
+            try:
+                await asyncio.to_thread(tell, run, facts)
+            except (StillwatchError, OSError) as error:
+                say("a run was not kept in mind", level=logging.WARNING, error=error)
 
     def _what_is_known(self) -> Path | None:
         """What a new fast path has to know."""

@@ -13,6 +13,8 @@ import uvicorn
 from stillwatch.errors import RunError, UsageError
 from stillwatch.service import logs
 from stillwatch.service.app import create_app
+from stillwatch.service.console import console_routes
+from stillwatch.service.console.live_source import LiveSource
 from stillwatch.service.live import Live, Setup
 from stillwatch.state.lock import locked
 
@@ -66,7 +68,7 @@ def serve(setup: Setup, address: Address) -> None:
     sys.setswitchinterval(SWITCH)
     with locked(setup.walk.data):
         live = Live(setup)
-        app = create_app(live)
+        app = create_app(live, console_routes(LiveSource(live), secure=address.behind_proxy))
         config = uvicorn.Config(
             app, host=address.host, port=address.port, log_config=None, access_log=False, server_header=False,
             date_header=True, timeout_keep_alive=30, timeout_graceful_shutdown=5, lifespan="on",
