@@ -95,7 +95,7 @@ def of_run(root: Path) -> Answers:
     """The answers of a finished run."""
     run = RunFolder(root)
     pseudonyms = run.manifest().get("pseudonyms", {}).get("mode")
-    out = _read([run.path("answers")] if run.path("answers").exists() else [])
+    out = _read(run.parts("answers") if run.path("answers").exists() else [])
     _refuse_none(out, f"run {root}", 0)
     out.operators = _operators(run)
     out.origin = {"run": str(root), "pseudonyms": pseudonyms}
