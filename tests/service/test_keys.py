@@ -91,9 +91,8 @@ def test_without_a_file_everybody_is_local() -> None:
 def test_the_command_prints_the_key_once(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     run = CliRunner()
-    made = run.invoke(
-        app, ["key", "add", "--role", "viewer", "--role", "ingest", "--name", "gateway", "--file", str(path)]
-    )
+    words = ["key", "add", "--role", "viewer", "--role", "ingest", "--name", "gateway", "--file", str(path)]
+    made = run.invoke(app, words)
     key = made.stdout.strip()
     caller = Keys.load(path).caller(key, NOW)
     assert caller is not None

@@ -20,7 +20,8 @@ from stillwatch.service.inbox import Inbox
 from stillwatch.service.looking import Looker, Walk, latest
 from stillwatch.service.reading import Reading, read
 from stillwatch.service.settings import ServiceSettings
-from stillwatch.service.store import SQLiteStore, Store
+from stillwatch.service.sqlite import SQLiteStore
+from stillwatch.service.store import Store
 from stillwatch.settings import Settings
 from stillwatch.state.lock import locked
 from tests.service.serving import body, event, reading

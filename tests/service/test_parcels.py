@@ -30,9 +30,8 @@ def rows(seed: int, count: int = 120) -> list[object]:
     ]  # fmt: skip
     out: list[object] = []
     for number in range(count):
-        out.append(
-            rng.choice(broken) if rng.random() < 0.1 else event(number + seed, temperature=rng.choice([0.5, "?"]))
-        )
+        good = event(number + seed, temperature=rng.choice([0.5, "?"]))
+        out.append(rng.choice(broken) if rng.random() < 0.1 else good)
     return out
 
 

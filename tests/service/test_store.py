@@ -17,7 +17,9 @@ import pytest
 
 from stillwatch.errors import UsageError
 from stillwatch.service.commit import Committer
-from stillwatch.service.store import SQLiteStore, Store, StoreError, Waiting, open_store
+from stillwatch.service.sqlite import SQLiteStore
+from stillwatch.service.store import Store, StoreError, Waiting
+from stillwatch.service.stores import open_store
 
 POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))[-1:]
 
@@ -36,9 +38,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             shutil.chown(path, "postgres")
         for parent in [*folder.parents][:3]:
             parent.chmod(parent.stat().st_mode | 0o011)
-    subprocess.run(
-        [*as_user, bin / "initdb", "-D", data, "-A", "trust", "-U", "postgres"], check=True, capture_output=True
-    )
+    made = [*as_user, bin / "initdb", "-D", data, "-A", "trust", "-U", "postgres"]
+    subprocess.run(made, check=True, capture_output=True)
     server = subprocess.Popen(
         [*as_user, bin / "postgres", "-D", data, "-k", socket, "-c", "listen_addresses=", "-c", "fsync=on"],
         stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,

@@ -148,7 +148,8 @@ def together(parcels: Sequence[Parcel]) -> Parcel:
         whole.rows_in += parcel.rows_in
         for name in ("counts", "repaired", "present"):
             getattr(whole, name).update(getattr(parcel, name))
-    whole.rows = pa.Table.from_batches(parts, ROWS).combine_chunks().to_batches(max_chunksize=None)[0]
+    batches = pa.Table.from_batches(parts, ROWS).combine_chunks().to_batches()
+    whole.rows = batches[0] if batches else whole.rows
     return whole
 
 

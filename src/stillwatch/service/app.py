@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from stillwatch import __version__
 from stillwatch.service import otlp
 from stillwatch.service.deciding import as_dict, now
+from stillwatch.service.envoy import Authorisation
 from stillwatch.service.keys import Caller, Role
 from stillwatch.service.live import Live
 from stillwatch.service.logs import say
@@ -29,9 +30,12 @@ from stillwatch.service.problems import ProblemError
 from stillwatch.service.reading import Body
 
 JSON = "application/json"
+TURN = 50
+"""Accounts of a bulk look-up that are worked off at a time."""
 PIECE = 64 << 10
 """Bytes of an answer that are sent before the client must have read some."""
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+METHODS = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
 Handler = Callable[[Request, Live, Caller], Awaitable[Response]]
 
 
@@ -54,6 +58,7 @@ def create_app(live: Live, more: list[BaseRoute] | None = None, *, run: bool = T
         Route("/v1/decisions", needs(Role.VIEWER, changes, live), methods=["GET"]),
         Route("/v1/decisions", needs(Role.VIEWER, bulk, live), methods=["POST"]),
         Route("/v1/decisions/{account:path}", needs(Role.VIEWER, decision, live), methods=["GET"]),
+        Route("/v1/ext_authz{path:path}", needs(Role.VIEWER, Authorisation(), live), methods=METHODS),
         Route("/v1/status", needs(Role.VIEWER, status, live), methods=["GET"]),
         Route("/metrics", needs(Role.VIEWER, metrics, live), methods=["GET"]),
         Route("/healthz", _healthz(live), methods=["GET"]),
@@ -83,7 +88,7 @@ def needs(role: Role, handler: Handler, live: Live) -> Callable[[Request], Await
         except ClientDisconnect:
             return Response(status_code=499)
 
-    endpoint.__name__ = handler.__name__
+    endpoint.__name__ = getattr(handler, "__name__", type(handler).__name__)
     return endpoint
 
 
@@ -178,17 +183,8 @@ async def events(request: Request, live: Live, _: Caller) -> Response:
 # --- decisions out --------------------------------------------------------------------------------------------------
 
 
-def _id(live: Live, account: str) -> str:
-    """The id that runs have for an account."""
-    names = live.walk.pseudonyms
-    if names.mode == "keyed" and len(account) == 34 and account.startswith("a_"):
-        return account  # a pseudonym already, as the console and a run have it
-    return names.one("account_id", account)
-
-
 def _decided(live: Live, account: str) -> dict[str, Any]:
-    found = live.decisions.get(_id(live, account), now())
-    return as_dict(found, account, live.decisions.snapshot.mode)
+    return as_dict(live.holds(account), account, live.decisions.snapshot.mode)
 
 
 async def decision(request: Request, live: Live, _: Caller) -> Response:
@@ -207,8 +203,12 @@ async def bulk(request: Request, live: Live, _: Caller) -> Response:
         raise ProblemError(400, 'the body is JSON: {"accounts": ["...", ...]}') from error
     if len(accounts) > live.limits.bulk:
         raise ProblemError(413, f"more than {live.limits.bulk:,} accounts at once")
-    decisions = [_decided(live, account) for account in accounts]
-    return _long({"number": live.decisions.number, "decisions": decisions}, live)
+    number, decisions = live.decisions.number, []
+    for place, account in enumerate(accounts, 1):
+        decisions.append(_decided(live, account))
+        if not place % TURN:
+            await asyncio.sleep(0)  # single look-ups get their turn
+    return _long({"number": number, "decisions": decisions})
 
 
 async def changes(request: Request, live: Live, _: Caller) -> Response:
@@ -226,7 +226,7 @@ async def changes(request: Request, live: Live, _: Caller) -> Response:
     chosen = live.decisions.all() if names is None else names
     decisions = [as_dict(live.decisions.get(name, at), name, mode) for name in sorted(chosen)]
     # what a copy holds beyond these allows: `whole` says that it must let go of the rest
-    return _long({"number": live.decisions.number, "whole": names is None, "decisions": decisions}, live)
+    return _long({"number": live.decisions.number, "whole": names is None, "decisions": decisions})
 
 
 def _number(request: Request, name: str, default: int) -> int:
@@ -236,7 +236,7 @@ def _number(request: Request, name: str, default: int) -> int:
     return int(text)
 
 
-def _long(value: Any, live: Live) -> Response:
+def _long(value: Any) -> Response:
     """An answer in pieces, each of which the client must have taken before the next: its slowness is not our memory."""
     data = orjson.dumps(value)
     if len(data) <= PIECE:
@@ -265,7 +265,7 @@ def facts(live: Live) -> dict[str, Any]:
         "run": None if decisions.run is None else decisions.run.name,
         "age_seconds": live.fresh.age(), "look_seconds": None if last is None else last.seconds,
         "trouble": live.fresh.trouble or live.committer.trouble,
-        "waiting_events": waiting.events, "waiting_bytes": waiting.bytes,
+        "received_events": live.committer.events, "waiting_events": waiting.events, "waiting_bytes": waiting.bytes,
         "accounts": len(decisions.snapshot), "decided": len(decisions.snapshot.said),
         "recognised": len(decisions.seen), "number": decisions.number,
         "up_seconds": round(time.time() - live.started_at, 1),

@@ -30,8 +30,8 @@ class Committer:
         self.groups = 0
         self.last = 0
         """Number of the newest durable parcel."""
-        self.bytes = 0
-        """Bytes stored since the start."""
+        self.events = 0
+        """Events made durable since the start."""
         self.trouble: str | None = None
         """Why the last commit failed; None if it did not."""
         self.thread = threading.Thread(target=self._run, name="committer", daemon=True)
@@ -62,18 +62,19 @@ class Committer:
                     break
                 group.append(more)
                 size += len(more.data)
-            self._commit(group, size)
+            self._commit(group)
             if last:
                 return
 
-    def _commit(self, group: list[_Pending], size: int) -> None:
+    def _commit(self, group: list[_Pending]) -> None:
         try:
             number = self.store.append([(one.data, one.events) for one in group])
         except Exception as error:  # whatever it was, nobody may wait for ever
             answer: int | StoreError = error if isinstance(error, StoreError) else StoreError(f"the store: {error!r}")
             self.trouble = str(answer)
         else:
-            self.groups, self.last, self.trouble, self.bytes = self.groups + 1, number, None, self.bytes + size
+            self.groups, self.last, self.trouble = self.groups + 1, number, None
+            self.events += sum(one.events for one in group)
             answer = number
         for one in group:
             one.loop.call_soon_threadsafe(_settle, one.done, answer)

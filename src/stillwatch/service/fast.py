@@ -24,7 +24,8 @@ from stillwatch.model import SKETCHES
 from stillwatch.service import recognise
 from stillwatch.service.children import end_with_parent
 from stillwatch.service.recognise import LEAST_FAMILIES, USED, Known
-from stillwatch.service.store import Store, open_store
+from stillwatch.service.store import Store
+from stillwatch.service.stores import open_store
 
 BYTES = 8 << 20
 MOST_ACCOUNTS = 1_000_000

@@ -17,7 +17,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from stillwatch.decisions import Casebook, Policy, RunFacts
+from stillwatch.decisions import Casebook, Decision, Policy, RunFacts
 from stillwatch.errors import StillwatchError
 from stillwatch.service import fast, looking
 from stillwatch.service.children import Child
@@ -31,7 +31,8 @@ from stillwatch.service.metrics import Metrics
 from stillwatch.service.pressure import Bytes, Rate
 from stillwatch.service.problems import ProblemError
 from stillwatch.service.reading import Body, Read, Reading, begin, work_off
-from stillwatch.service.store import Store, StoreError, Waiting, open_store
+from stillwatch.service.store import Store, StoreError, Waiting
+from stillwatch.service.stores import open_store
 
 CASEBOOK = "casebook"
 
@@ -235,6 +236,17 @@ class Live:
         self.metrics.working_bytes.set(self.room.now)
         self.metrics.commits.set(self.committer.groups)
         self.metrics.decisions.set(len(self.decisions.snapshot.said) + len(self.decisions.seen))
+
+    def id_of(self, account: str) -> str:
+        """The id that runs have for an account; a pseudonym, as the console and a run show it, stays as it is."""
+        names = self.walk.pseudonyms
+        if names.mode == "keyed" and len(account) == 34 and account.startswith("a_"):
+            return account
+        return names.one("account_id", account)
+
+    def holds(self, account: str) -> Decision:
+        """What holds for an account now, by the provider's id or its pseudonym."""
+        return self.decisions.get(self.id_of(account), now())
 
     async def decided(self) -> None:
         """Somebody changed the casebook in this process: let it hold at once."""

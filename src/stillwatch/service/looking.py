@@ -22,7 +22,7 @@ from stillwatch.service.children import end_with_parent
 from stillwatch.service.inbox import Inbox, upto
 from stillwatch.service.recognise import build
 from stillwatch.service.settings import ServiceSettings
-from stillwatch.service.store import open_store
+from stillwatch.service.stores import open_store
 from stillwatch.settings import Settings
 from stillwatch.state import StateRequest, scan_state
 

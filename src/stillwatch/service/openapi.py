@@ -71,7 +71,8 @@ SCHEMAS: Json = {
         "properties": {
             "version": _TEXT, "mode": _TEXT, "killed": _TEXT, "run": _or_null(_TEXT),
             "age_seconds": _or_null(_whole("number")), "look_seconds": _or_null(_whole("number")),
-            "trouble": _or_null(_TEXT), "waiting_events": _whole(), "waiting_bytes": _whole(), "accounts": _whole(),
+            "trouble": _or_null(_TEXT), "received_events": _whole(),
+            "waiting_events": _whole(), "waiting_bytes": _whole(), "accounts": _whole(),
             "decided": _whole(), "recognised": _whole(), "number": _whole(), "up_seconds": _whole("number"),
         },
         "required": ["version", "mode", "run", "age_seconds"],

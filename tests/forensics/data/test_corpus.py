@@ -73,7 +73,9 @@ def test_every_shape_in_every_container(shape: str, container: str, tmp_path: Pa
         path.write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for _ in "ab").encode()))
     else:
         if shape == "messages" or "chats" in shape:
-            row = json.loads(json.dumps(row).replace('[{"type": "text", "text": "Because of one."}]', '"Because of one."'))
+            row = json.loads(
+                json.dumps(row).replace('[{"type": "text", "text": "Because of one."}]', '"Because of one."')
+            )
         pq.write_table(pa.Table.from_pylist([row, row]), path)
     found = texts(open_corpus([path]))
     assert found == [(number, part, text) for number in (1, 2) for part, text in enumerate(expected)]
