@@ -69,6 +69,7 @@ def test_from_the_queue_to_a_block_by_two_people(browser: Browser, site: Site, t
     expect(first).to_contain_text("unauthorised distillation")
     first.get_by_role("link").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text(site.ring)
+    page.get_by_text("Decide", exact=True).click()
     page.get_by_role("radio", name="block").check()
     page.get_by_label("Reason").first.fill("one hand, a task bank, nobody follows up")
     page.get_by_role("button", name="Put it down").click()
