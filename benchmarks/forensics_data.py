@@ -19,6 +19,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,14 +48,16 @@ def say(*parts: object) -> None:
     print(*parts, flush=True)
 
 
-def vocabulary(rng: np.random.Generator, size: int = 20_000) -> npt.NDArray[np.str_]:
+@cache
+def vocabulary(size: int = 20_000) -> npt.NDArray[np.str_]:
+    rng = np.random.default_rng(0)
     letters = np.array(list("etaoinshrdlucmfwypvbgkjqxz"))
     lengths = rng.integers(2, 11, size)
     return np.unique(["".join(rng.choice(letters, n)) for n in lengths])
 
 
 def random_texts(rng: np.random.Generator, count: int, least: int = 60, most: int = 140) -> Words:
-    words = vocabulary(np.random.default_rng(0))
+    words = vocabulary()
     weight = 1 / np.arange(1, len(words) + 1)
     drawn = words[np.searchsorted(np.cumsum(weight) / weight.sum(), rng.random(count * most))]
     sizes = rng.integers(least, most + 1, count)
@@ -142,7 +145,7 @@ def once(path: Path, ready: Index) -> dict[str, float]:
 
 # ------------------------------------------------------------------------------------------------------------- recall
 def replaced(rng: np.random.Generator, words: list[str], share: float, by: list[str] | None = None) -> list[str]:
-    others = by or vocabulary(np.random.default_rng(0))
+    others = by or vocabulary()
     hit = rng.random(len(words)) < share
     return [str(others[rng.integers(len(others))]) if gone else word for word, gone in zip(words, hit, strict=True)]
 
