@@ -1,4 +1,4 @@
-"""Trace of a data set: speed, recall by kind of edit, false matches, power by dose, and whether the exact test is exact.
+"""Trace of a data set: speed, recall by edit, false matches, power by dose, and whether the exact test is exact.
 
     python benchmarks/forensics_data.py [--prompts DIR] [--rows N] [--answers N] [--seeds N]
 
@@ -19,6 +19,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +44,20 @@ RUN_OF_A_COPY = 12
 """Words in a row that two texts share only if one is copied."""
 
 
-def vocabulary(rng: np.random.Generator, size: int = 20_000) -> npt.NDArray[np.str_]:
+def say(*parts: object) -> None:
+    print(*parts, flush=True)
+
+
+@cache
+def vocabulary(size: int = 20_000) -> npt.NDArray[np.str_]:
+    rng = np.random.default_rng(0)
     letters = np.array(list("etaoinshrdlucmfwypvbgkjqxz"))
     lengths = rng.integers(2, 11, size)
     return np.unique(["".join(rng.choice(letters, n)) for n in lengths])
 
 
 def random_texts(rng: np.random.Generator, count: int, least: int = 60, most: int = 140) -> Words:
-    words = vocabulary(np.random.default_rng(0))
+    words = vocabulary()
     weight = 1 / np.arange(1, len(words) + 1)
     drawn = words[np.searchsorted(np.cumsum(weight) / weight.sum(), rng.random(count * most))]
     sizes = rng.integers(least, most + 1, count)
@@ -88,7 +95,7 @@ def speed(rows: int, answers: int) -> dict[str, Any]:
         "bytes_a_row": float(np.mean([len(text) for text in texts])),
         "answers_indexed_a_second": answers / (time.process_time() - start),
         "fingerprints_an_answer": len(ready.known.values) / answers,
-        "index_bytes_an_answer": sum(a.nbytes for a in (*ready.known, *ready[1:]) if isinstance(a, np.ndarray)) / answers,
+        "index_bytes_an_answer": size_of(ready) / answers,
     }  # fmt: skip
     matched(texts[:1000], ready)
     with tempfile.TemporaryDirectory() as folder:
@@ -96,9 +103,13 @@ def speed(rows: int, answers: int) -> dict[str, Any]:
             best = min((once(path, ready) for _ in range(3)), key=lambda parts: sum(parts.values()))
             total = sum(best.values())
             out[name] = {"rows_a_second": rows / total, **{part: s / rows * 1e6 for part, s in best.items()}}
-            print(f"speed {name:10s} {rows / total:10,.0f} rows a second and core "
+            say(f"speed {name:10s} {rows / total:10,.0f} rows a second and core "
                   + " ".join(f"{part} {s / rows * 1e6:.2f} us" for part, s in best.items()))  # fmt: skip
     return out
+
+
+def size_of(ready: Index) -> int:
+    return sum(part.nbytes for part in (*ready.known, *ready[1:]) if isinstance(part, np.ndarray))
 
 
 def written(folder: Path, texts: list[str]) -> dict[str, Path]:
@@ -134,7 +145,7 @@ def once(path: Path, ready: Index) -> dict[str, float]:
 
 # ------------------------------------------------------------------------------------------------------------- recall
 def replaced(rng: np.random.Generator, words: list[str], share: float, by: list[str] | None = None) -> list[str]:
-    others = by or vocabulary(np.random.default_rng(0))
+    others = by or vocabulary()
     hit = rng.random(len(words)) < share
     return [str(others[rng.integers(len(others))]) if gone else word for word, gone in zip(words, hit, strict=True)]
 
@@ -179,7 +190,7 @@ def recall(texts: Words, seed: int) -> dict[str, Any]:
         same = (sketch(*buffers(pa.array(rows, pa.large_string()))).bands == bands).any(axis=1).mean()
         out[name] = {"exact": at[EXACT], "exact_or_near": at[NEAR], "or_lead": at[LEAD], "wrong": wrong,
                      "minhash_band": float(same)}  # fmt: skip
-        print(f"recall {name:26s} exact or near {at[NEAR]:.4f}, with leads {at[LEAD]:.4f}; a MinHash band {same:.4f}")
+        say(f"recall {name:26s} exact or near {at[NEAR]:.4f}, with leads {at[LEAD]:.4f}; a MinHash band {same:.4f}")
     return out
 
 
@@ -195,9 +206,10 @@ def false_matches(known: list[str], rows: int, make: Callable[[int, int], list[s
 
 
 def rate(found: int, rows: int, answers: int) -> dict[str, Any]:
+    most = interval(found, rows)[1]
     return {
-        "rows": rows, "answers": answers, "false": found, "a_row": found / rows, "a_row_at_most": interval(found, rows)[1],
-        "a_pair": found / rows / answers, "a_pair_at_most": interval(found, rows)[1] / answers,
+        "rows": rows, "answers": answers, "false": found, "a_row": found / rows, "a_row_at_most": most,
+        "a_pair": found / rows / answers, "a_pair_at_most": most / answers,
     }  # fmt: skip
 
 
@@ -303,7 +315,7 @@ def power(rows: int, seeds: int) -> list[dict[str, Any]]:
                 "median_p": float(np.median(ps)),
             }  # fmt: skip
             out.append(row)
-            print(f"power dose {dose:6.1%} second answers {share:4.0%}: found {row['found']:.3f}, "
+            say(f"power dose {dose:6.1%} second answers {share:4.0%}: found {row['found']:.3f}, "
                   f"power at 1e-6 {row['power_at_1e-6']:.2f}, median p {row['median_p']:.1e}")  # fmt: skip
     return out
 
@@ -343,7 +355,7 @@ def exactness(draws: int) -> dict[str, Any]:
         low, high = interval(rejected, draws)
         out[str(level)] = {"realised": rejected / draws, "low": low, "high": high,
                            "attainable": float(tails[tails <= level].max(initial=0))}  # fmt: skip
-        print(f"exact test, innocent corpus, {n} requests that tell: at {level} realised {rejected / draws:.4f} "
+        say(f"exact test, innocent corpus, {n} requests that tell: at {level} realised {rejected / draws:.4f} "
               f"[{low:.4f}, {high:.4f}], attainable {out[str(level)]['attainable']:.4f}")  # fmt: skip
     return out
 
@@ -362,11 +374,11 @@ def main() -> None:
     results["exact_test"] = exactness(4_000)
     results["power"] = power(20_000, given.seeds)
     if given.prompts is None or not given.prompts.is_dir():
-        print("no --prompts DIR: recall and false matches on real text were not measured")
+        say("no --prompts DIR: recall and false matches on real text were not measured")
     else:
         sources = load(given.prompts, 15)
         results["false_matches"] = {"across_sources": across_sources(sources)}
-        print("false matches, real texts across sources", results["false_matches"]["across_sources"])
+        say("false matches, real texts across sources", results["false_matches"]["across_sources"])
         long = [text.split() for texts in load(given.prompts, 60).values() for text in texts]
         rng = np.random.default_rng(3)
         results["recall"]["real"] = recall([long[k][:200] for k in rng.permutation(len(long))[:10_000]], 1)
@@ -374,7 +386,7 @@ def main() -> None:
         model = Bigrams(texts)
         known = model.texts(10**6, given.answers)
         results["false_matches"]["bigrams"] = false_matches(known, given.unrelated, model.texts)
-        print("false matches, bigram texts", results["false_matches"]["bigrams"])
+        say("false matches, bigram texts", results["false_matches"]["bigrams"])
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 

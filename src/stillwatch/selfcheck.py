@@ -168,7 +168,7 @@ def _against(own: Population, request: SelfcheckRequest, meter: Meter) -> _Resul
             continue
         lacks, value = both.lacks(signal.needs), row["statistic"]
         none = row["outcome"] == Outcome.NOT_AVAILABLE
-        why = (f"log or background lack {', '.join(lacks)}" if lacks else "too few accounts or events") if none else ""
+        why = (f"log or background lack {', '.join(lacks)}" if lacks else "nothing to measure it by") if none else ""
         value = np.nan if value is None else value
         rows.append(_row(signal, row["outcome"], row["bits"], value, row["null"], why))
     verdict = next(row for row in found.verdicts.to_pylist() if row["operator_id"] == OWN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -30,15 +31,11 @@ def render(run: RunFolder) -> Iterator[RenderableType]:
         shifted = background["shifted_by_days"]
         moved = f"; the log was moved by {shifted} days to meet it" if shifted else ""
         yield Text(f"against {background['accounts']:,} lone accounts of {visible(background['run'], 60)}{moved}")
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
-    for name, right in (("dimension", 0), ("signal", 0), ("outcome", 0), ("bits", 1), ("yours", 1), ("usual", 1)):
-        table.add_column(name, justify="right" if right else "left", no_wrap=True)
-    table.add_column("", style="dim")
-    for row in sorted(run.read("selfcheck").to_pylist(), key=lambda row: (row["dimension"], -(row["bits"] or -99))):
-        numbers = ("" if row[name] is None else f"{row[name]:.{digits}f}" for name, digits in _NUMBERS)
-        outcome = Text(row["outcome"].replace("_", " "), style=STYLE[row["outcome"]])
-        table.add_row(row["dimension"], row["signal"], outcome, *numbers, row["why"])
-    yield table
+    rows = sorted(run.read("selfcheck").to_pylist(), key=lambda row: (row["dimension"], -(row["bits"] or -99)))
+    yield _table([row for row in rows if row["outcome"] != "not_available" or background is None])
+    none = [f"{row['signal']} ({row['why']})" for row in rows if row["outcome"] == "not_available"]
+    if background is not None and none:
+        yield Text("not available, which is not the same as in order: " + "; ".join(none), style="dim")
     if said["stands_out"]:
         yield Text("stands out: " + ", ".join(said["stands_out"]), style="bold")
     elif background is not None:
@@ -49,3 +46,14 @@ def render(run: RunFolder) -> Iterator[RenderableType]:
 
 
 _NUMBERS = (("bits", 1), ("statistic", 2), ("null", 2))
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    for place, name in enumerate(("dimension", "signal", "outcome", "bits", "yours", "usual")):
+        table.add_column(name, justify="right" if place > 2 else "left", no_wrap=True)
+    for row in rows:
+        numbers = ("" if row[name] is None else f"{row[name]:.{digits}f}" for name, digits in _NUMBERS)
+        outcome = Text(row["outcome"].replace("_", " "), style=STYLE[row["outcome"]])
+        table.add_row(row["dimension"], row["signal"], outcome, *numbers)
+    return table

@@ -31,6 +31,7 @@ CHAT = [
     {"role": "tool", "content": "42"},
     {"role": "assistant", "content": "Because of two."},
 ]
+FIRST, PART = "Because of one.", {"type": "text", "content": "Yes."}
 SHAPES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "sharegpt": ({"id": "x", "conversations": TALK}, ["Because of one.", "Because of two."]),
     "messages": ({"messages": CHAT}, ["Because of one.", "Because of two."]),
@@ -38,8 +39,8 @@ SHAPES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "alpaca": ({"instruction": "Why?", "input": "", "output": "Because."}, ["Because."]),
     "completion": ({"prompt": "Why?", "completion": "Because."}, ["Because."]),
     "preference": ({"prompt": "Why?", "chosen": "Because.", "rejected": "No."}, ["Because.", "No."]),
-    "preference of chats": ({"chosen": CHAT, "rejected": CHAT[:2]}, ["Because of one.", "Because of two.", "Because of one."]),
-    "log": ({"event_id": "e", "response": json.dumps([{"role": "assistant", "parts": [{"type": "text", "content": "Yes."}]}])},
+    "preference of chats": ({"chosen": CHAT, "rejected": CHAT[:2]}, ["Because of one.", "Because of two.", FIRST]),
+    "log": ({"event_id": "e", "messages": CHAT[:1], "response": json.dumps([{"role": "assistant", "parts": [PART]}])},
             ["Yes."]),
     "text": ({"text": "[1] is no JSON"}, ["[1] is no JSON"]),
     "choices": ({"response": {"choices": [{"message": {"role": "assistant", "content": "Yes."}}]}}, ["Yes."]),

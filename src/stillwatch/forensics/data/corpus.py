@@ -31,14 +31,17 @@ from stillwatch.ingest.text.messages import answer, answered, plain
 from stillwatch.settings import IngestSettings
 
 Ints = npt.NDArray[np.int64]
+RESPONSE = "response"
+"""Column of an answer beside which `messages` are what was asked, as in a log: it goes first."""
 TALKS = ("conversations", "conversation", "messages")
 """Columns that hold a conversation: ShareGPT's and chat's."""
 ANSWERS = (
-    "response", "output", "completion", "answer", "chosen", "rejected", "generated_text", "generation", "text",
+    "output", "completion", "answer", "chosen", "rejected", "generated_text", "generation", "text",
     "content",
 )  # fmt: skip
 """Columns that hold what a model says, in the order in which they are looked for; Alpaca's is `output`. `chosen` and
 `rejected` are read together."""
+LOOKED_FOR = (RESPONSE, *TALKS, *ANSWERS)
 _TOGETHER = ("chosen", "rejected")
 ASKERS = {"user", "human", "system", "developer", "tool", "function", "observation", "function_response", "prompter"}
 """Roles whose turns are no answers."""
@@ -149,12 +152,11 @@ def _choose(source: Source, names: set[str], column: str | None) -> list[str]:
         if column not in names:
             raise InputError(f"{source.path}: there is no column {column}; there are: {there}")
         return [column]
-    for name in (*TALKS, *ANSWERS):
+    for name in LOOKED_FOR:
         if name in names:
             return [one for one in _TOGETHER if one in names] if name in _TOGETHER else [name]
     raise InputError(
-        f"{source.path}: no column of text among {there} (looked for {', '.join((*TALKS, *ANSWERS))}): "
-        "name it with --column"
+        f"{source.path}: no column of text among {there} (looked for {', '.join(LOOKED_FOR)}): name it with --column"
     )
 
 
