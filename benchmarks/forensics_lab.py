@@ -119,7 +119,7 @@ def log_probabilities(model: GPT2LMHeadModel, given: Ints, answer: Ints) -> Floa
 def distributions(
     model: GPT2LMHeadModel, reference: GPT2LMHeadModel | None, texts: Ints, width: int, first: int, least: float = 0.02
 ) -> tuple[Ints, Ints, Floats]:
-    """Likely next tokens at every place of texts [n, length] from `first`: windows, tokens, probability less reference's.
+    """Likely next tokens at every place of texts [n, length] from `first`: windows, tokens, chances less reference.
 
     A token counts if either model gives it `least`.
     """

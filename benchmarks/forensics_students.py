@@ -20,14 +20,14 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import forensics_corpus as corpus
-import forensics_lab as lab
 import numpy as np
 import numpy.typing as npt
 import torch
 from tokenizers import Tokenizer
 from transformers import GPT2LMHeadModel
 
+import forensics_corpus as corpus
+import forensics_lab as lab
 from stillwatch.forensics.model.keys import Key
 from stillwatch.forensics.model.prf import derive
 from stillwatch.forensics.model.twin_test import coins
@@ -49,12 +49,12 @@ class Sizes:
     """How large everything is; `scale` multiplies counts of answers and steps."""
 
     vocabulary: int = 1024
-    teacher: tuple[int, int] = (128, 3)
-    student: tuple[int, int] = (96, 2)
-    teacher_steps: int = 700
-    student_steps: int = 300
-    answers: int = 2000
-    asked: int = 1000
+    teacher: tuple[int, int] = (96, 2)
+    student: tuple[int, int] = (64, 2)
+    teacher_steps: int = 500
+    student_steps: int = 250
+    answers: int = 1200
+    asked: int = 600
 
     @classmethod
     def scaled(cls, scale: float) -> Sizes:
@@ -142,20 +142,17 @@ class Lab:
         return self.model(name, make)
 
 
-def streams(made: Lab) -> dict[str, Ints]:
-    """Student -> its training data, all of one length."""
-    served = lab.joined(made.asked, made.twins("op", GREEN)[0])
-    size = len(served)
-    # human text for mixing and for innocents, away from the prompts' beginnings only by chance: stated in the document
-    human = made.human[:size] if len(made.human) >= size else np.resize(made.human, size)
-    out = {"human": human, "teacher_data": np.resize(made.taught, size)}
-    out["unmarked"] = lab.joined(made.asked, made.twins("op", None)[0])
-    out["other_key"] = lab.joined(made.asked, made.twins("other", GREEN)[0])
-    out["gumbel"] = lab.joined(made.asked, made.twins("op", GUMBEL)[0])
-    for name, dose in DOSES.items():
-        part = served[: round(dose * len(made.asked)) * (lab.PROMPT + lab.ANSWER)]
-        out[name] = lab.mixed([part, human[: size - len(part)]], seed=3)
-    return out
+def stream(made: Lab, name: str) -> Ints:
+    """A student's training data; all of one length."""
+    piece = lab.PROMPT + lab.ANSWER
+    size = len(made.asked) * piece
+    if name == "human":
+        return np.resize(made.human, size)
+    if name == "teacher_data":
+        return np.resize(made.taught, size)
+    served = lab.joined(made.asked, made.twins(*OPERATOR_OF.get(name, ("op", GREEN)))[0])
+    part = served[: round(DOSES.get(name, 1.0) * len(made.asked)) * piece]
+    return lab.mixed([part, np.resize(made.human, size)[: size - len(part)]], seed=3)
 
 
 def texts_of(made: Lab, name: str, model: GPT2LMHeadModel) -> Ints:
@@ -182,13 +179,11 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     made = Lab(given.folder, Sizes.scaled(given.scale), given.text)
-    read(made, "teacher", made.teacher, "op", GREEN)
-    data = streams(made)
     students = {}
-    for name in ("human", "marked", "marked_10", "marked_3", "unmarked", "teacher_data", "gumbel", "other_key"):
-        students[name] = made.student(name, data[name])
+    for name in ("human", "marked", "marked_10", "marked_3"):
+        students[name] = made.student(name, stream(made, name))
         read(made, name, students[name], *OPERATOR_OF.get(name, ("op", GREEN)))
-    later = made.student("fine_tuned", data["human"], base=students["marked"])
+    later = made.student("fine_tuned", stream(made, "human"), base=students["marked"])
     read(made, "fine_tuned", later, "op", GREEN)
     served = made.twins("op", GREEN)[0]
     for share in (25, 50):
@@ -198,6 +193,9 @@ def main() -> None:
         )
         name = f"reworded_{share}"
         read(made, name, made.student(name, new.reshape(-1)), "op", GREEN)
+    for name in ("gumbel", "unmarked", "teacher_data", "other_key"):
+        read(made, name, made.student(name, stream(made, name)), *OPERATOR_OF.get(name, ("op", GREEN)))
+    read(made, "teacher", made.teacher, "op", GREEN)
     foreign(made, served)
     (given.folder / "losses.json").write_text(json.dumps(made.losses, indent=1))
 
