@@ -143,6 +143,7 @@ machine come and go, which no forecast knows.
 
 
 def linking(found: Any) -> str:
+    found = {name: row for name, row in (found or {}).items() if isinstance(row, dict) and "processor_seconds" in row}
     if not found:
         return ""
     rows = [
