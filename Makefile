@@ -52,5 +52,7 @@ bench-scale: setup
 	$(BIN)/python benchmarks/spark.py --masters 'local[2]' 'local-cluster[2,1,1024]'
 	$(BIN)/python benchmarks/state.py --worlds demo:1 innocent:1 --merges 1
 	$(BIN)/python benchmarks/performance_page.py
+bench-live: setup
+	$(BIN)/python benchmarks/live.py
 clean:
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

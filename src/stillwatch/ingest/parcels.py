@@ -31,6 +31,8 @@ ANSWER = pa.struct([field for field in ANSWERS if field.name not in SKETCHES.nam
 """Of an answer, what its event's sketch does not say."""
 ROWS = SKETCHES.append(pa.field("answer", ANSWER))
 """An event of a parcel; `answer` is null where it has no text."""
+SIZE = 4
+"""Bytes that say how long a parcel is once it is decompressed."""
 
 
 class ParcelError(InputError):
@@ -96,16 +98,19 @@ class Parcel:
         """As bytes."""
         schema = ROWS.with_metadata({KEY: self.metadata()})
         sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as out:
+        with pa.ipc.new_stream(sink, schema) as out:
             if self.rows.num_rows:
                 out.write_batch(self.rows.replace_schema_metadata(schema.metadata))
-        return bytes(sink.getvalue())
+        plain = sink.getvalue()
+        # as a whole, since of a parcel of one event most is schema
+        return plain.size.to_bytes(SIZE, "little") + pa.compress(plain, "zstd", asbytes=True)
 
     @classmethod
     def unpack(cls, data: bytes) -> Parcel:
         """The reverse of `pack`; ParcelError if the bytes are no parcel."""
         try:
-            with pa.ipc.open_stream(data) as stream:
+            plain = pa.decompress(data[SIZE:], int.from_bytes(data[:SIZE], "little"), "zstd")
+            with pa.ipc.open_stream(plain) as stream:
                 metadata = (stream.schema.metadata or {}).get(KEY, b"")
                 if not stream.schema.equals(ROWS):
                     raise ParcelError("the parcel holds sketches of another version of Stillwatch")

@@ -248,7 +248,7 @@ class Live:
         """What holds for an account now, by the provider's id or its pseudonym."""
         return self.decisions.get(self.id_of(account), now())
 
-    async def decided(self) -> None:
+    async def anew(self) -> None:
         """Somebody changed the casebook in this process: let it hold at once."""
         self.decisions.take(await asyncio.to_thread(self.decisions.made))
 
