@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: setup demo test test-slow lint bench-walk bench-text bench-detection bench-vectors bench-windows bench-peers
-.PHONY: bench-rings clean
+.PHONY: bench-rings bench-forensics-model clean
 setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -45,5 +45,9 @@ bench-windows: setup
 bench-peers: setup
 	$(BIN)/python benchmarks/peers/run.py
 	$(BIN)/python benchmarks/peers/page.py
+bench-forensics-model: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[forensics]'
+	nice -n 10 $(BIN)/python benchmarks/forensics_students.py --folder out/forensics $(if $(TEXT),--text $(TEXT))
+	nice -n 10 $(BIN)/python benchmarks/forensics_model.py --folder out/forensics
 clean:
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
