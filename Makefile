@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: setup demo test test-slow lint bench-walk bench-text bench-detection bench-vectors bench-windows bench-peers
-.PHONY: bench-rings bench-forensics bench-scale bench-live clean
+.PHONY: bench-rings bench-forensics bench-scale bench-live clean bench-forensics-model
 setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -54,5 +54,9 @@ bench-scale: setup
 	$(BIN)/python benchmarks/performance_page.py
 bench-live: setup
 	$(BIN)/python benchmarks/live.py
+bench-forensics-model: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[forensics]'
+	nice -n 10 $(BIN)/python benchmarks/forensics_students.py --folder out/forensics $(if $(TEXT),--text $(TEXT))
+	nice -n 10 $(BIN)/python benchmarks/forensics_model.py --folder out/forensics
 clean:
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

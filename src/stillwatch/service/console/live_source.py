@@ -72,7 +72,7 @@ class LiveSource:
 
     async def changed(self) -> None:
         """Let a change of the casebook hold at once."""
-        await self._live.decided()
+        await self._live.anew()
 
     def guessed(self, address: str) -> None:
         """ProblemError 429 for an address that goes on guessing keys."""
