@@ -81,11 +81,14 @@ def ingest_spread(
     tally = Tally(opened, settings)
     job = work.Job(settings, pseudonyms or Pseudonyms.none(), context.networks, int(time.time() * 1e6))
     tasks = [Task(source, groups, tally.columns(source)) for source in opened for groups in row_groups(source)]
-    stage = Stage(run.root / ".sketches.stage.tmp", run.root / ".answers.stage.tmp")
+    # executors stand in folders of their own
+    absolute = [replace(task, source=replace(task.source, path=task.source.path.resolve())) for task in tasks]
+    root = run.root.resolve()
+    stage = Stage(root / ".sketches.stage.tmp", root / ".answers.stage.tmp")
     stage.begin()
     rejects = list(context.rejects)
     exemplars = Exemplars()
-    for task, answer in zip(tasks, engine.deal(partial(sketch, tasks, job, stage), len(tasks)), strict=True):
+    for task, answer in zip(tasks, engine.deal(partial(sketch, absolute, job, stage), len(tasks)), strict=True):
         found: Found = pickle.loads(answer)
         path = str(task.source.path)
         if found.problem is not None:
