@@ -216,7 +216,7 @@ def test_a_log_without_events_is_refused_there_too(spark: SparkEngine, tmp_path:
     run.begin()
     with pytest.raises(InputError, match="every row was rejected"):
         ingest_spread(spark, [tmp_path / "log.jsonl"], run)
-    assert not run.path("sketches").exists()
+    assert list(run.root.iterdir()) == []
 
 
 def test_one_process_has_one_spark(spark: SparkEngine) -> None:
