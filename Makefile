@@ -54,6 +54,8 @@ bench-scale: setup
 	$(BIN)/python benchmarks/performance_page.py
 bench-live: setup
 	$(BIN)/python benchmarks/live.py
+bench-forensics: setup
+	$(BIN)/python benchmarks/forensics_data.py $(if $(PROMPTS),--prompts $(PROMPTS))
 bench-forensics-model: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[forensics]'
 	nice -n 10 $(BIN)/python benchmarks/forensics_students.py --folder out/forensics $(if $(TEXT),--text $(TEXT))
