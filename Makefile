@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: setup demo test test-slow lint bench-walk bench-text bench-detection bench-vectors bench-windows bench-peers
-.PHONY: bench-rings clean
+.PHONY: bench-rings bench-decisions clean
 setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -34,6 +34,8 @@ bench-detection: setup
 	$(BIN)/python benchmarks/streams.py
 	$(BIN)/python benchmarks/looks.py
 	$(BIN)/python benchmarks/evaluation_page.py
+bench-decisions: setup
+	$(BIN)/python benchmarks/decisions.py
 bench-rings: setup
 	$(BIN)/python benchmarks/rings.py $(if $(TRACES),--traces $(TRACES))
 bench-vectors: setup

@@ -131,7 +131,7 @@ class Decision:
 
     def at(self, now: datetime) -> Decision:
         """The decision as it holds at `now`: what has expired allows, and says so."""
-        if self.expires_at is None or now < self.expires_at:
+        if self.expires_at is None or now < self.expires_at or self.by is By.DEFAULT:
             return self
         reason = f"expired on {self.expires_at:%Y-%m-%d %H:%M} UTC: {self.reason}"
         return replace(
