@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: setup demo test test-slow lint bench-walk bench-text bench-detection bench-vectors bench-windows bench-peers
-.PHONY: bench-rings bench-forensics bench-scale bench-live clean bench-forensics-model
+.PHONY: bench-rings bench-forensics bench-scale bench-live clean bench-forensics-model bench-decisions
 setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -34,6 +34,8 @@ bench-detection: setup
 	$(BIN)/python benchmarks/streams.py
 	$(BIN)/python benchmarks/looks.py
 	$(BIN)/python benchmarks/evaluation_page.py
+bench-decisions: setup
+	$(BIN)/python benchmarks/decisions.py
 bench-rings: setup
 	$(BIN)/python benchmarks/rings.py $(if $(TRACES),--traces $(TRACES))
 bench-vectors: setup

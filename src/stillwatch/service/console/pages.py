@@ -24,6 +24,18 @@ from stillwatch.service.problems import ProblemError
 
 ENTRIES = 100
 LONGEST_SEARCH = 200
+FIGURES = {
+    "received_events": "events received",
+    "waiting_events": "events to be looked at",
+    "age_seconds": "seconds that what is known is behind",
+    "look_seconds": "seconds the last look took",
+    "accounts": "accounts",
+    "decided": "accounts decided on",
+    "recognised": "accounts recognised between looks",
+    "number": "changes of decisions",
+    "up_seconds": "seconds since the start",
+}
+"""Of the service, and what they count; one that it does not have is not shown."""
 
 
 def shown(visit: Visit, name: str, here: str, **words: Any) -> Response:
@@ -202,7 +214,7 @@ def harmless(cell: str) -> str:
 
 async def live_page(visit: Visit) -> Response:
     """Live figures; the page asks for itself again every ten seconds, with or without scripts."""
-    response = shown(visit, "live.html", "live")
+    response = shown(visit, "live.html", "live", names=FIGURES)
     response.headers["refresh"] = "10"
     return response
 

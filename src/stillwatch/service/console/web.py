@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,7 +37,6 @@ HEADERS = {
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
     "cache-control": "no-store",
 }
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,6 +48,7 @@ class Visit:
     session: Session
     now: datetime
     form: Mapping[str, str]
+    readers: asyncio.Semaphore
 
     def word(self, name: str, default: str = "") -> str:
         """A word of the query."""
@@ -62,7 +61,7 @@ class Visit:
 
     async def read(self, work: Callable[..., Any], *words: Any) -> Any:
         """Do something slow in a thread, a few at a time."""
-        async with self.request.app.state.console_readers:
+        async with self.readers:
             return await asyncio.to_thread(work, *words)
 
 
@@ -100,7 +99,6 @@ class Console:
         return endpoint
 
     async def _answered(self, request: Request, handler: Handler, role: Role, words: Mapping[str, str]) -> Response:
-        request.app.state.console_readers = self.readers
         now = datetime.now(UTC)
         session, cookie = self.who(request, now)
         if session is None:
@@ -122,7 +120,7 @@ class Console:
                 )
             if request.method == "POST":
                 _ours(request, session, words)
-            return headed(await handler(Visit(request, self.source, session, now, words)))
+            return headed(await handler(Visit(request, self.source, session, now, words, self.readers)))
         except ProblemError as problem:
             return self._wrong(request, session, problem.status, problem.text)
         except UsageError as error:

@@ -40,7 +40,7 @@
       const figures = await answer.json();
       for (const place of document.querySelectorAll("[data-figure]")) {
         const value = figures[place.dataset.figure];
-        if (typeof value === "number") place.textContent = (Math.round(value * 10) / 10).toLocaleString("en-US");
+        if (typeof value === "number") place.textContent = Math.round(value).toLocaleString("en-US");
       }
     } catch { /* the next try may do */ }
   }
