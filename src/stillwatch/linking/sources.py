@@ -142,14 +142,15 @@ def membership(rows: sp.csr_matrix, total: Floats, members: Ints) -> tuple[Float
     own = (held >= 2) & (held >= OWN * degree)
     # a member's own use of a token must not speak for the member
     own_without = (held >= 3) & (held - 1 >= OWN * (degree - 1))
-    flags = np.where(
-        inside[np.repeat(np.arange(nodes), np.diff(rows.indptr))], own_without[rows.indices], own[rows.indices]
-    )
-    count = np.add.reduceat(np.append(flags, False).astype(np.float64), rows.indptr[:-1])
-    count = np.where(np.diff(rows.indptr) > 0, count, 0.0)
+    count = np.asarray(rows @ own.astype(np.float64))
+    count[members] = rows[members] @ own_without.astype(np.float64)
     rate = np.divide(count, total, out=np.zeros(nodes), where=total > 0)
     chance = (count[~inside].sum() + 1) / (total[~inside].sum() + 2) if (~inside).any() else 0.5
-    return np.where(count > 0, binom.logsf(count - 1, total, chance), 0.0), rate, float(chance)
+    # hardly any node has one of a community's own tokens, and there are thousands of communities to ask about
+    some = np.flatnonzero(count > 0)
+    log_p = np.zeros(nodes)
+    log_p[some] = binom.logsf(count[some] - 1, total[some], chance)
+    return log_p, rate, float(chance)
 
 
 def _nearest(rows: sp.csr_matrix, rank: Ints, window: int = WINDOW) -> tuple[Ints, Floats]:
