@@ -29,13 +29,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy import stats
 
+from stillwatch.engine.runfolder import RunFolder
 from stillwatch.forensics.data.corpus import open_corpus
 from stillwatch.forensics.data.index import Index, Known, build
 from stillwatch.forensics.data.matching import EXACT, LEAD, NEAR, Matches, match
 from stillwatch.forensics.data.nulls import interval, paired
 from stillwatch.hashing import buffers
+from stillwatch.ingest.ingest import ingest
+from stillwatch.ingest.sketch import sketch_batch
 from stillwatch.ingest.text.fingerprint import Prints, fingerprints
 from stillwatch.ingest.text.kernel import sketch
+from stillwatch.settings import IngestSettings
 
 RESULTS = Path(__file__).parent / "results" / "forensics_data.json"
 WHOLE = 1 << 30
@@ -141,6 +145,59 @@ def once(path: Path, ready: Index) -> dict[str, float]:
         lap("match")
     lap("read")
     return spent
+
+
+def cost_of_answers(rows: int = 16_384, rounds: int = 9) -> dict[str, float]:
+    """CPU seconds of sketching events with and without answers, turn by turn: prompts of 200 words, answers of 100."""
+    rng = np.random.default_rng(4)
+    asked, said = random_texts(rng, rows, 200, 200), random_texts(rng, rows, 100, 100)
+
+    def message(role: str, words: list[str]) -> str:
+        return json.dumps([{"role": role, "parts": [{"type": "text", "content": " ".join(words)}]}])
+
+    messages, responses = [message("user", w) for w in asked], [message("assistant", w) for w in said]
+    on, off = IngestSettings(), IngestSettings(answers=False)
+    columns = {
+        "messages": pa.array(messages),
+        "system": pa.nulls(rows, pa.string()),
+        "tools": pa.nulls(rows, pa.string()),
+    }
+    bare = pa.RecordBatch.from_pydict(columns)
+    full = pa.RecordBatch.from_pydict(columns | {"response": pa.array(responses)})
+    spent: dict[str, list[float]] = {"answers": [], "off": [], "no answers in the log": []}
+    sketch_batch(full.slice(0, 100), on)
+    for _ in range(rounds):
+        for name, batch, settings in (("answers", full, on), ("off", full, off), ("no answers in the log", bare, on)):
+            start = time.process_time()
+            sketch_batch(batch, settings)
+            spent[name].append(time.process_time() - start)
+    out = {name: float(np.median(seconds)) / rows * 1e6 for name, seconds in spent.items()} | whole_ingest(full)
+    pairs = np.array(spent["answers"]) / np.array(spent["off"])
+    out |= {"ratio": float(np.median(pairs)), "ratio_without_answers": float(
+        np.median(np.array(spent["no answers in the log"]) / np.array(spent["off"])))}  # fmt: skip
+    say("ingest, CPU us an event:", {name: round(value, 3) for name, value in out.items()})
+    return out
+
+
+def whole_ingest(events: pa.RecordBatch, rounds: int = 5) -> dict[str, float]:
+    """The same for all of reading a log, from a Parquet file to its tables, in one process."""
+    n = events.num_rows
+    ids = {"event_id": pa.array([f"{k:032x}" for k in range(n)]), "model": pa.array(["m"] * n)}
+    ids |= {"account_id": pa.array([f"a{k % 500}" for k in range(n)]), "time": pa.array(np.arange(n) + 1_700_000_000)}
+    spent: dict[bool, list[float]] = {True: [], False: []}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "log.parquet"
+        pq.write_table(pa.table(ids | {name: events[name] for name in ("messages", "response")}), path)
+        for _ in range(rounds):
+            for answers, seconds in spent.items():
+                run = RunFolder(Path(folder) / "run")
+                run.begin()
+                start = time.process_time()
+                ingest([path], run, settings=IngestSettings(answers=answers, workers=1))
+                seconds.append(time.process_time() - start)
+    ratios = np.array(spent[True]) / np.array(spent[False])
+    return {"ingest": float(np.median(spent[True])) / n * 1e6, "ingest_off": float(np.median(spent[False])) / n * 1e6,
+            "ingest_ratio": float(np.median(ratios))}  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------------------------- recall
@@ -369,7 +426,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5, help="corpora of each dose")
     parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args()
-    results: dict[str, Any] = {"load_average": os.getloadavg()[0], "speed": speed(given.rows, given.answers)}
+    results: dict[str, Any] = {"load_average": os.getloadavg()[0], "ingest": cost_of_answers()}
+    results["speed"] = speed(given.rows, given.answers)
     results["recall"] = {"random": recall(random_texts(np.random.default_rng(2), 10_000), 0)}
     results["exact_test"] = exactness(4_000)
     results["power"] = power(20_000, given.seeds)
