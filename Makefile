@@ -45,5 +45,7 @@ bench-windows: setup
 bench-peers: setup
 	$(BIN)/python benchmarks/peers/run.py
 	$(BIN)/python benchmarks/peers/page.py
+bench-forensics: setup
+	$(BIN)/python benchmarks/forensics_data.py $(if $(PROMPTS),--prompts $(PROMPTS))
 clean:
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

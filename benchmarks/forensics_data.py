@@ -318,8 +318,8 @@ class Bigrams:
     """Texts in which each word follows the last as in the real ones."""
 
     def __init__(self, texts: list[str]) -> None:
-        words = " ".join(texts).split()
-        self.words, code = np.unique(np.array(words, object).astype(str), return_inverse=True)
+        coded = pa.array([word for text in texts for word in text.split() if len(word) < 40]).dictionary_encode()
+        self.words, code = np.array(coded.dictionary.to_pylist(), object), coded.indices.to_numpy()
         order = np.argsort(code[:-1], kind="stable")
         self.after, self.first = code[1:][order], np.searchsorted(code[:-1][order], np.arange(len(self.words) + 1))
 
@@ -422,31 +422,39 @@ def main() -> None:
     parser.add_argument("--prompts", type=Path, help="folder of real texts")
     parser.add_argument("--rows", type=int, default=200_000, help="rows of the corpus whose speed is measured")
     parser.add_argument("--answers", type=int, default=200_000, help="known answers")
+    parser.add_argument("--texts", type=int, default=10_000, help="texts whose copies are looked for")
     parser.add_argument("--unrelated", type=int, default=3_000_000, help="rows for the rate of false matches")
     parser.add_argument("--seeds", type=int, default=5, help="corpora of each dose")
     parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args()
-    results: dict[str, Any] = {"load_average": os.getloadavg()[0], "ingest": cost_of_answers()}
-    results["speed"] = speed(given.rows, given.answers)
-    results["recall"] = {"random": recall(random_texts(np.random.default_rng(2), 10_000), 0)}
-    results["exact_test"] = exactness(4_000)
-    results["power"] = power(20_000, given.seeds)
+    results: dict[str, Any] = {"load_average": os.getloadavg()[0]}
+
+    def keep(name: str, value: Any) -> None:
+        results[name] = value
+        given.out.parent.mkdir(parents=True, exist_ok=True)
+        given.out.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+    keep("ingest", cost_of_answers())
+    keep("speed", speed(given.rows, given.answers))
+    keep("recall_random", recall(random_texts(np.random.default_rng(2), given.texts), 0))
+    keep("exact_test", exactness(4_000))
     if given.prompts is None or not given.prompts.is_dir():
         say("no --prompts DIR: recall and false matches on real text were not measured")
     else:
-        sources = load(given.prompts, 15)
-        results["false_matches"] = {"across_sources": across_sources(sources)}
-        say("false matches, real texts across sources", results["false_matches"]["across_sources"])
-        long = [text.split() for texts in load(given.prompts, 60).values() for text in texts]
-        rng = np.random.default_rng(3)
-        results["recall"]["real"] = recall([long[k][:200] for k in rng.permutation(len(long))[:10_000]], 1)
-        texts = [text for group in sources.values() for text in group]
-        model = Bigrams(texts)
-        known = model.texts(10**6, given.answers)
-        results["false_matches"]["bigrams"] = false_matches(known, given.unrelated, model.texts)
-        say("false matches, bigram texts", results["false_matches"]["bigrams"])
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        real_texts(given, keep)
+    keep("power", power(20_000, given.seeds))
+
+
+def real_texts(given: argparse.Namespace, keep: Callable[[str, Any], None]) -> None:
+    long = [text.split() for texts in load(given.prompts, 60).values() for text in texts]
+    order = np.random.default_rng(3).permutation(len(long))[: given.texts]
+    keep("recall_real", recall([long[k][:200] for k in order], 1))
+    sources = load(given.prompts, 15)
+    model = Bigrams([text for group in sources.values() for text in group])
+    keep("false_bigrams", false_matches(model.texts(10**6, given.answers), given.unrelated, model.texts))
+    say("false matches, bigram texts", given.unrelated, "rows: see the file")
+    keep("false_across_sources", across_sources(sources))
+    say("false matches, real texts across sources: see the file")
 
 
 if __name__ == "__main__":
