@@ -38,6 +38,8 @@ from stillwatch.model import EVENTS
 from stillwatch.settings import IngestSettings
 
 RESULTS = Path(__file__).parent / "results" / "scale.json"
+PAUSE = 2.0
+"""Seconds between two looks at a process: asking for its share of memory costs time of its own."""
 TEXT = ("system", "messages", "tools", "response")
 LINE = re.compile(r"\[ *([\d.]+) s\] (.*?)(?: \d+ %)?(?:, about (.+) left)?$")
 
@@ -147,7 +149,7 @@ class Watch(threading.Thread):
         self.before = 0.0
 
     def run(self) -> None:
-        while not self.stop.wait(0.5):
+        while not self.stop.wait(PAUSE):
             try:
                 family = [self.root, *self.root.children(recursive=True)]
                 held, busy = sum(map(_resident, family)) >> 20, sum(map(_busy, family))

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tomllib
 import types
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -175,6 +176,13 @@ def test_settings_shown_can_be_read(number: int) -> None:
     Settings.model_validate(tomllib.loads(blocks(FORMATS, "toml")[number]))
 
 
+def test_limits_of_the_service_shown_are_the_defaults() -> None:
+    from stillwatch.service.settings import ServiceSettings
+
+    page = (ROOT / "docs/service.md").read_text(encoding="utf-8")
+    assert tomllib.loads(blocks(doc_tables.sections(page)["Limits"], "toml")[0]) == ServiceSettings().model_dump()
+
+
 def test_authorisations_shown_can_be_read(tmp_path: Path) -> None:
     from stillwatch.ingest.accounts import read_authorisations
     from stillwatch.ingest.pseudonyms import Pseudonyms
@@ -201,6 +209,22 @@ def test_every_command_is_shown() -> None:
     assert shown == known
 
 
+def serve(command: list[str], folder: Path, environment: dict[str, str]) -> None:
+    """Run a command that does not end by itself: wait until it says where it serves, ask how it is, end it."""
+    process = subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr is not None
+        lines = (json.loads(line) for line in process.stderr if line.startswith("{"))
+        url = next(line["url"] for line in lines if line["what"] == "serving")
+        with urllib.request.urlopen(f"{url}/healthz", timeout=30) as answer:
+            assert json.load(answer) == {"ok": True}
+    finally:
+        process.terminate()
+        rest = process.communicate(timeout=60)[1]
+    assert process.returncode == 0, rest
+    assert "Traceback" not in rest
+
+
 def run_all(lines: list[str], folder: Path) -> None:
     """Run commands in order in one folder, as a reader would."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("STILLWATCH")}
@@ -210,10 +234,11 @@ def run_all(lines: list[str], folder: Path) -> None:
         if "OPERATOR" in words:
             first = pq.read_table(folder / "run" / "verdicts.parquet")["operator_id"][0].as_py()
             words[words.index("OPERATOR")] = first
-        done = subprocess.run(
-            [sys.executable, "-m", "stillwatch", *words[1:]],
-            check=False, cwd=folder, env={**environment, "HOME": str(folder)}, capture_output=True, text=True,
-        )  # fmt: skip
+        command, at_home = [sys.executable, "-m", "stillwatch", *words[1:]], {**environment, "HOME": str(folder)}
+        if words[1] == "serve":
+            serve([*command, "--port", "0"], folder, at_home)
+            continue
+        done = subprocess.run(command, check=False, cwd=folder, env=at_home, capture_output=True, text=True)
         assert done.returncode == 0, f"{line}\n{done.stderr}"
         assert "Traceback" not in done.stderr
         if "--json" in words:

@@ -35,13 +35,13 @@ SILENT: Progress = _Silent()
 READING = "reading and sketching"
 SCAN: Mapping[str, tuple[float, float]] = {
     READING: (0.0, 1.0),
-    "looking for duplicates": (0.2, 0.06),
+    "looking for duplicates": (1.0, 0.05),
     "summaries": (0.2, 0.03),
-    "traits": (0.5, 0.30),
-    "profiles": (0.2, 0.11),
-    "linking": (3.0, 0.50),
-    "judging": (1.0, 0.20),
-    "report": (4.0, 0.05),
+    "traits": (1.0, 0.22),
+    "profiles": (0.3, 0.10),
+    "linking": (8.0, 0.60),
+    "judging": (3.0, 0.45),
+    "report": (5.0, 0.15),
 }
 """Stages of a scan in order: seconds that each takes in any case, and for each second of reading."""
 FIRST = 0.02

@@ -145,6 +145,20 @@ def test_a_casebook_that_was_tampered_with_is_not_opened(tmp_path: Path, how: st
     assert not check(root, [str(sound.head)]).sound
 
 
+def test_a_casebook_of_a_later_version_is_not_guessed_at(tmp_path: Path) -> None:
+    root = filled(tmp_path / "book")
+    last = read_log(root)[-1]
+    for data, kind in (({}, "of"), ({}, "pardoned"), ({"order": "o-99"}, "approved")):
+        later = make(last.head, NOW, "ann", kind, data)
+        with sqlite3.connect(root / "casebook.sqlite") as connection:
+            connection.execute("drop trigger if exists entries_last")
+            connection.execute("delete from entries where seq = ?", (later.seq,))
+            row = (later.seq, later.prev, later.body, later.hash)
+            connection.execute("insert into entries (seq, prev, body, hash) values (?, ?, ?, ?)", row)
+        with pytest.raises(RunError, match="does not know"):
+            Casebook.open(root, NOW)
+
+
 def test_the_database_itself_refuses_changes(tmp_path: Path) -> None:
     root = filled(tmp_path / "book")
     with sqlite3.connect(root / "casebook.sqlite") as connection:

@@ -217,3 +217,4 @@ def test_expiry_counts_from_the_run_not_from_the_look() -> None:
     stale = snapshot(run, ENFORCED, Docket(), NOW + 15 * DAY).get("a", NOW + 15 * DAY)
     assert stale.action is Action.ALLOW
     assert stale.reason.startswith("expired on 2026-10-04")
+    assert stale.at(NOW + 16 * DAY) == stale, "once is enough"

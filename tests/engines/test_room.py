@@ -44,7 +44,7 @@ def test_what_is_no_size_is_refused(text: str) -> None:
 
 def test_workers_keep_to_threads_and_memory() -> None:
     assert Room(threads=3).workers() == 3
-    assert Room(memory=1 << 30, threads=8).workers() == 2
+    assert Room(memory=1 << 30, threads=8).workers() == 4
     assert Room(memory=LEAST, threads=8).workers() == 1
     assert Room(threads=1).workers(5) == 5, "the setting is explicit"
     assert Room().cores == len(os.sched_getaffinity(0))

@@ -47,6 +47,18 @@ QUICK = {
     "spark.sql.adaptive.enabled": "false", "spark.sql.codegen.wholeStage": "false",
 }  # fmt: skip
 CLUSTER = "local-cluster[2,1,1024]"
+SAME = (
+    "sketches",
+    "answers",
+    "skeletons",
+    "rejects",
+    "summaries",
+    "accounts",
+    "traits",
+    "profiles",
+    "links",
+    "verdicts",
+)
 FAST_VIEWS = ("address_day", "client", "model_day", "parameters")
 """Texts, whole divisions, dates and fractions: where engines differ by nature."""
 
@@ -142,18 +154,11 @@ def test_exemplars(spark: SparkEngine, duck: DuckDBEngine, table: Path, tmp_path
 
 
 def test_work_is_dealt_out_in_order(spark: SparkEngine) -> None:
-    assert spark.deal(_twice, 5) == [b"0", b"2", b"4", b"6", b"8"]
-    assert spark.deal(_twice, 0) == []
+    # what is not part of the package must travel by value
+    assert spark.deal(lambda number: str(2 * number).encode(), 5) == [b"0", b"2", b"4", b"6", b"8"]
+    assert spark.deal(lambda number: b"", 0) == []
     with pytest.raises(RunError, match=r"Spark failed while working on files.*division"):
-        spark.deal(_breaks, 2)
-
-
-def _twice(number: int) -> bytes:
-    return str(2 * number).encode()
-
-
-def _breaks(number: int) -> bytes:
-    return bytes(1 // number)
+        spark.deal(lambda number: bytes(1 // number), 2)
 
 
 def test_a_file_is_read_in_stretches_of_whole_row_groups(tmp_path: Path) -> None:
@@ -211,7 +216,7 @@ def test_a_log_without_events_is_refused_there_too(spark: SparkEngine, tmp_path:
     run.begin()
     with pytest.raises(InputError, match="every row was rejected"):
         ingest_spread(spark, [tmp_path / "log.jsonl"], run)
-    assert not run.path("sketches").exists()
+    assert list(run.root.iterdir()) == []
 
 
 def test_one_process_has_one_spark(spark: SparkEngine) -> None:

@@ -7,12 +7,13 @@ import sys
 # each file registers its commands as it is imported: this is the order of `stillwatch --help`
 # isort: off
 from stillwatch.cli.app import app
-from stillwatch.cli import (
+from stillwatch.cli import (  # noqa: F401
     scan,
     replay,
     link,
     read,
     decide,
+    serve,
     trace,
     trace_data,
     trace_model,
@@ -24,11 +25,6 @@ from stillwatch.cli import (
 # isort: on
 from stillwatch.errors import StillwatchError
 from stillwatch.terminal import err
-
-__all__ = [
-    "app", "builder", "decide", "labelled", "link", "main", "read", "replay", "scan", "trace", "trace_data",
-    "trace_key", "trace_model",
-]  # fmt: skip
 
 
 def main() -> None:

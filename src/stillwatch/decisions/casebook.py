@@ -249,8 +249,14 @@ class Casebook:
     def _fold(self, entries: list[Entry]) -> None:
         """A new docket in the place of the old one, so that nobody who reads it sees it change."""
         docket = self.docket.copy()
-        for entry in entries:
-            docket.fold(entry)
+        try:
+            for entry in entries:
+                docket.fold(entry)
+        except (ValueError, KeyError, TypeError) as error:
+            raise RunError(
+                f"the casebook {self.root} holds what this version of Stillwatch does not know: {error}; use the "
+                "version that wrote it"
+            ) from error
         self.docket = docket
         if entries:
             self.head = entries[-1].head

@@ -51,6 +51,7 @@ class Decider:
         self._for_operator: dict[str, Order] = {}
         self._waiting: dict[str, Order] = {}
         self._listed: dict[Subject, Listing] = {}
+        self._judged = {verdict for rule in policy.rule for verdict in rule.verdicts}
         self._read_orders()
         self._read_listings()
 
@@ -82,6 +83,19 @@ class Decider:
         listed = {subject.id for subject in self._listed if subject.kind == "account"}
         return {*self._for_account, *self._waiting, *listed}
 
+    def silent(self, id: str, operator: OperatorFacts) -> bool:
+        """Whether nobody can have said anything of an account (or, with an empty id, of whoever joins the operator).
+
+        True of nearly all accounts of a log, which are then not decided on one by one.
+        """
+        return not (
+            operator.verdict in self._judged
+            or id in self._for_account
+            or id in self._waiting
+            or operator.operator_id in self._for_operator
+            or (self._listed and not self._listed.keys().isdisjoint(_subjects(id, operator.operator_id)))
+        )
+
     def account(self, id: str) -> Decision:
         """The decision on an account, of the run or not."""
         facts = self.facts.accounts.get(id)
@@ -106,9 +120,8 @@ class Decider:
 
     def _spoken(self, blank: Decision, facts: AccountFacts | None) -> Decision:
         """What would be done, by the strongest voice below the kill switch."""
-        listing = self._listed.get(Subject("account", blank.account_id)) or self._listed.get(
-            Subject("operator", blank.operator_id)
-        )
+        found = (self._listed.get(subject) for subject in _subjects(blank.account_id, blank.operator_id))
+        listing = next((one for one in found if one is not None), None)
         if listing is not None:
             return replace(
                 blank, by=By.ALLOW_LIST, rule=listing.id, reason=listing.reason, expires_at=listing.lapses_at
@@ -148,3 +161,7 @@ class Decider:
     def _evidence(self, operator: str, account: str) -> str:
         filled = self.policy.evidence.replace("{operator_id}", quote(operator, safe=""))
         return filled.replace("{account_id}", quote(account, safe=""))
+
+
+def _subjects(account: str, operator: str) -> tuple[Subject, Subject]:
+    return Subject("account", account), Subject("operator", operator)

@@ -14,6 +14,11 @@ from typing import Any, Literal
 from stillwatch.decisions.actions import Action, Scope
 from stillwatch.decisions.audit import Entry
 
+KINDS = frozenset({
+    "opened", "proposed", "placed", "approved", "declined", "lifted", "listed", "unlisted", "appealed", "answered",
+    "noted", "kill_switch", "policy", "expired",
+})  # fmt: skip
+"""Of entries."""
 SYSTEM = "stillwatch"
 """Who does what happens by itself."""
 
@@ -166,7 +171,9 @@ class Docket:
         )  # fmt: skip
 
     def fold(self, entry: Entry) -> None:
-        """Change by one entry."""
+        """Change by one entry; ValueError or KeyError for one that this version does not know."""
+        if entry.kind not in KINDS:
+            raise ValueError(f"an entry of the kind {entry.kind[:40]!r}")
         getattr(self, f"_{entry.kind}")(entry, entry.data)
 
     def orders_of(self, subject: Subject) -> list[Order]:

@@ -62,11 +62,13 @@ def snapshot(facts: RunFacts, policy: Policy, docket: Docket, now: datetime) -> 
     """The decisions on all accounts of a run, and on those that people decided on."""
     decider = Decider(facts, policy, docket, now)
     said = {}
-    for id in {*facts.accounts, *decider.named}:
+    spoken = {id for id, account in facts.accounts.items() if not decider.silent(id, account.operator)}
+    for id in spoken | decider.named:
         decision = decider.account(id)
         if decision.by is not By.DEFAULT or decision.reason or decision.proposed:
             said[id] = decision
-    joining = {id: found for id in facts.operators if (found := decider.operator(id)) is not None}
+    open_to = (id for id, operator in facts.operators.items() if not decider.silent("", operator))
+    joining = {id: found for id in open_to if (found := decider.operator(id)) is not None}
     return Snapshot(
         mode=policy.mode,
         killed=docket.killed,

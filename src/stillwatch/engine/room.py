@@ -15,7 +15,7 @@ from stillwatch.errors import RunError, UsageError
 
 LEAST = 256 << 20
 """Below this the engine cannot even spill."""
-WORKER = 512 << 20
+WORKER = 256 << 20
 """Memory that one process that sketches text is given, compiled code and chunks under way included."""
 _UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _SIZE = re.compile(r"\s*(\d+(?:\.\d*)?)\s*([kmgt]?)(i?b)?\s*", re.IGNORECASE)

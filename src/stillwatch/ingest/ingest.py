@@ -25,7 +25,7 @@ from stillwatch.engine.duckdb import duckdb_in
 from stillwatch.engine.room import Room
 from stillwatch.engine.runfolder import RunFolder, atomic
 from stillwatch.errors import InputError, RunError, UsageError
-from stillwatch.ingest import duplicates, formats, work
+from stillwatch.ingest import duplicates, formats, parcels, work
 from stillwatch.ingest.accounts import Context
 from stillwatch.ingest.answers import AnswersWriter, keys, without
 from stillwatch.ingest.exemplars import Exemplars
@@ -99,7 +99,7 @@ def opened_sources(
 
 def check_words(format: str, settings: IngestSettings) -> None:
     """UsageError if the format or a column of the settings does not exist."""
-    if format not in ("auto", *formats.FORMATS):
+    if format not in ("auto", parcels.FORMAT, *formats.FORMATS):
         raise UsageError(f"unknown format {format}: auto, {', '.join(formats.FORMATS)}")
     for setting in ("columns", "attributes"):
         for name in getattr(settings, setting):

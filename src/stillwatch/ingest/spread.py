@@ -12,7 +12,7 @@ import pickle
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -51,6 +51,10 @@ class Task:
     groups: range | None
     columns: set[str] | None
 
+    def absolute(self) -> Task:
+        """The same with a path that an executor, who stands in a folder of its own, finds as well."""
+        return replace(self, source=replace(self.source, path=self.source.path.resolve()))
+
 
 @dataclass(frozen=True)
 class Found:
@@ -81,11 +85,34 @@ def ingest_spread(
     tally = Tally(opened, settings)
     job = work.Job(settings, pseudonyms or Pseudonyms.none(), context.networks, int(time.time() * 1e6))
     tasks = [Task(source, groups, tally.columns(source)) for source in opened for groups in row_groups(source)]
-    stage = Stage(run.root / ".sketches.stage.tmp", run.root / ".answers.stage.tmp")
-    stage.begin()
-    rejects = list(context.rejects)
     exemplars = Exemplars()
-    for task, answer in zip(tasks, engine.deal(partial(sketch, tasks, job, stage), len(tasks)), strict=True):
+    with staged(run) as stage:
+        answers = engine.deal(partial(sketch, [task.absolute() for task in tasks], job, stage), len(tasks))
+        rejects = list(context.rejects) + _counted(tasks, answers, tally, exemplars)
+        if not tally.kept:
+            raise InputError(tally.nothing())
+        twice = engine.run(duplicates.losers(engine.table(parts(stage.sketches))))
+        if len(twice):
+            engine.deal(partial(rewrite, twice, stage), len(tasks))
+        tally.drop(twice)
+        tally.check()
+        places = zip(twice["source_id"].to_pylist(), twice["source_row"].to_pylist(), strict=True)
+        rejects += [(str(opened[source].path), row, duplicates.REASON) for source, row in places]
+        run.write("rejects", _table(rejects))
+        stage.sketches.rename(run.path("sketches"))
+        stage.answers.rename(run.path("answers"))
+    # executors must see what the driver leaves there for them, so it lies in the run folder
+    with Room().scratch(run.root) as scratch:
+        run.write("skeletons", exemplars.table(run.parts("sketches"), engine, scratch))
+    return tally.report(ignored, len(context.rejects))
+
+
+def _counted(
+    tasks: Sequence[Task], answers: Sequence[bytes], tally: Tally, exemplars: Exemplars
+) -> list[tuple[str, int, str]]:
+    """Take what the tasks found, in the order of the files; the rows that they rejected."""
+    rejects: list[tuple[str, int, str]] = []
+    for task, answer in zip(tasks, answers, strict=True):
         found: Found = pickle.loads(answer)
         path = str(task.source.path)
         if found.problem is not None:
@@ -94,22 +121,7 @@ def ingest_spread(
             tally.count(done)
             exemplars.add(done.skeletons)
             rejects += [(path, row, reason) for row, reason in done.rejects]
-    if not tally.kept:
-        raise InputError(tally.nothing())
-    twice = engine.run(duplicates.losers(engine.table(parts(stage.sketches))))
-    if len(twice):
-        engine.deal(partial(rewrite, twice, stage), len(tasks))
-    tally.drop(twice)
-    tally.check()
-    places = zip(twice["source_id"].to_pylist(), twice["source_row"].to_pylist(), strict=True)
-    rejects += [(str(opened[source].path), row, duplicates.REASON) for source, row in places]
-    run.write("rejects", _table(rejects))
-    stage.sketches.rename(run.path("sketches"))
-    stage.answers.rename(run.path("answers"))
-    # executors must see what the driver leaves there for them
-    with Room().scratch(run.root) as scratch:
-        run.write("skeletons", exemplars.table(run.parts("sketches"), engine, scratch))
-    return tally.report(ignored, len(context.rejects))
+    return rejects
 
 
 @dataclass(frozen=True)
@@ -119,14 +131,23 @@ class Stage:
     sketches: Path
     answers: Path
 
-    def begin(self) -> None:
-        """Make them, empty."""
-        for folder in (self.sketches, self.answers):
-            try:
-                shutil.rmtree(folder, ignore_errors=True)
-                folder.mkdir(parents=True)
-            except OSError as error:
-                raise RunError(f"cannot write in {folder.parent}: {error.strerror or error}") from error
+
+@contextmanager
+def staged(run: RunFolder) -> Iterator[Stage]:
+    """Empty folders for parts; what was not given a name of its own goes when the block ends."""
+    root = run.root.resolve()
+    stage = Stage(root / ".sketches.stage.tmp", root / ".answers.stage.tmp")
+    try:
+        for folder in (stage.sketches, stage.answers):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+    except OSError as error:
+        raise RunError(f"cannot write in {run.root}: {error.strerror or error}") from error
+    try:
+        yield stage
+    finally:
+        for folder in (stage.sketches, stage.answers):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def row_groups(source: Source) -> Iterator[range | None]:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stillwatch.ingest import addresses, columns, formats, records
+from stillwatch.ingest import addresses, columns, formats, parcels, records
 from stillwatch.ingest.addresses import Networks
 from stillwatch.ingest.canonical import Canonical, canonical
 from stillwatch.ingest.pseudonyms import KINDS, Pseudonyms
@@ -65,6 +65,8 @@ class Raw:
 
 def process(chunk: Chunk, job: Job) -> Done:
     """Raw rows -> sketches and rejects; every row in is one of the two."""
+    if chunk.source.format == parcels.FORMAT:
+        return _sketched_before(chunk, job)
     raw = raw_rows(chunk, job.settings)
     unit = "us" if chunk.source.format == "otel" else job.settings.time_unit
     found = canonical(raw.columns, raw.rows, unit=unit, now=job.now, future_hours=job.settings.max_future_hours)
@@ -75,6 +77,28 @@ def process(chunk: Chunk, job: Job) -> Done:
     done.repaired.update(found.repaired)
     done.names, done.bytes = raw.names, chunk.bytes
     return done
+
+
+def _sketched_before(chunk: Chunk, job: Job) -> Done:
+    """Sketches as they are; `parcels.ParcelError` if they are of another version or key."""
+    assert isinstance(chunk.payload, pa.RecordBatch)
+    assert chunk.rows is not None
+    parcel = parcels.of_chunk(chunk.payload, int(chunk.rows[0]) == 1, job.pseudonyms)
+    sketches, answers = (_of_file(rows, chunk.source.id) for rows in (parcel.sketches, parcel.answers))
+    rows_in = len(parcel.rejects) + sketches.num_rows
+    done = Done(
+        chunk.source.id, sketches.num_rows, sketches, parcels.skeletons(parcel), answers, parcel.rejects, rows_in
+    )
+    done.counts, done.repaired, done.present = parcel.counts, parcel.repaired, parcel.present
+    done.names, done.bytes = parcel.names, chunk.bytes
+    return done
+
+
+def _of_file(rows: pa.RecordBatch, source: int) -> pa.RecordBatch:
+    """Rows under the number of the file that they stand in."""
+    place = rows.schema.get_field_index("source_id")
+    number = pa.array(np.full(rows.num_rows, source, dtype=np.int32))
+    return rows.set_column(place, rows.schema.field(place), number)
 
 
 def raw_rows(chunk: Chunk, settings: IngestSettings) -> Raw:

@@ -27,12 +27,11 @@ VIEWS = ("lead_skeleton", "system_skeleton", "tools")
 NEIGHBOURS = 30
 TIE = 1e-7
 """What nearness in the common order is worth: less than any difference of text."""
-LARGE = 64
-"""Holders of a token from which it is worth asking whether it can still matter."""
-ABOVE = 1.0 + 1e-9
-"""What rounding may add to a sum."""
 POPULAR = 0.3
 """Tokens that a larger share of the nodes holds are left out when neighbours are sought: they cost most, say least."""
+WINDOW = 2_048
+"""Holders of one token that are looked at for each of them, those nearest in the common order: a template of twenty
+thousand accounts has four hundred million pairs, and ties go to those nearest in that order anyway."""
 RESOLUTIONS = (1.0, 6.0)
 """Of Leiden: coarse ones for large sources, fine ones for small."""
 LEAST = 5
@@ -143,21 +142,23 @@ def membership(rows: sp.csr_matrix, total: Floats, members: Ints) -> tuple[Float
     own = (held >= 2) & (held >= OWN * degree)
     # a member's own use of a token must not speak for the member
     own_without = (held >= 3) & (held - 1 >= OWN * (degree - 1))
-    flags = np.where(
-        inside[np.repeat(np.arange(nodes), np.diff(rows.indptr))], own_without[rows.indices], own[rows.indices]
-    )
-    count = np.add.reduceat(np.append(flags, False).astype(np.float64), rows.indptr[:-1])
-    count = np.where(np.diff(rows.indptr) > 0, count, 0.0)
+    count = np.asarray(rows @ own.astype(np.float64))
+    count[members] = rows[members] @ own_without.astype(np.float64)
     rate = np.divide(count, total, out=np.zeros(nodes), where=total > 0)
     chance = (count[~inside].sum() + 1) / (total[~inside].sum() + 2) if (~inside).any() else 0.5
-    return np.where(count > 0, binom.logsf(count - 1, total, chance), 0.0), rate, float(chance)
+    # hardly any node has one of a community's own tokens, and there are thousands of communities to ask about
+    some = np.flatnonzero(count > 0)
+    log_p = np.zeros(nodes)
+    log_p[some] = binom.logsf(count[some] - 1, total[some], chance)
+    return log_p, rate, float(chance)
 
 
-def _nearest(rows: sp.csr_matrix, rank: Ints) -> tuple[Ints, Floats]:
+def _nearest(rows: sp.csr_matrix, rank: Ints, window: int = WINDOW) -> tuple[Ints, Floats]:
     """The `NEIGHBOURS` nearest of each node by cosine, [N, K] (-1 where there are fewer), and the cosines.
 
     Ties go to those nearest in one order of all nodes (`rank`, [N]): of a thousand accounts with one template each
-    has the same thousand equals, and only a common order makes the chosen ones mutual.
+    has the same thousand equals, and only a common order makes the chosen ones mutual. Of a token with more than
+    `window` holders a node sees as many of them as that, around itself in this order.
     """
     nodes = rows.shape[0]
     degree = np.bincount(rows.indices, minlength=rows.shape[1])
@@ -167,88 +168,60 @@ def _nearest(rows: sp.csr_matrix, rank: Ints) -> tuple[Ints, Floats]:
     length = np.sqrt(np.asarray(scaled.multiply(scaled).sum(axis=1)).ravel())
     # a node with one rare token must not be everybody's neighbour
     unit = (sp.diags(1 / (length + 2 * weight.max(initial=1.0))) @ scaled).tocsr()
-    columns = unit.tocsc()
-    return _top(unit.indptr, unit.indices, unit.data, columns.indptr, columns.indices, columns.data, rank, NEIGHBOURS)
-
-
-@nb.njit(cache=True)
-def _top(indptr, indices, data, cptr, cindices, cdata, rank, most):  # type: ignore[no-untyped-def]  # noqa: PLR0912
-    """The `most` highest inner products of each row with others, by rare tokens first.
-
-    Rows that share only what is left of a node's tokens cannot come in once the best found so far are above all that
-    these can add: then the popular tokens, each held by thousands, need not be gone through.
-    """
-    nodes = len(indptr) - 1
-    best, value = np.full((nodes, most), -1, np.int64), np.zeros((nodes, most))
-    score, touched = np.zeros(nodes), np.empty(nodes, np.int64)
-    mine = np.zeros(len(cptr) - 1)
-    heaviest = np.zeros(len(cptr) - 1)
-    for a in range(len(heaviest)):
-        for y in range(cptr[a], cptr[a + 1]):
-            heaviest[a] = max(heaviest[a], cdata[y])
-    for i in range(nodes):
-        own = indices[indptr[i] : indptr[i + 1]]
-        order = np.argsort(cptr[own + 1] - cptr[own], kind="mergesort")
-        left = np.zeros(len(own) + 1)
-        for x in range(len(own) - 1, -1, -1):
-            place = indptr[i] + order[x]
-            left[x] = left[x + 1] + data[place] * heaviest[indices[place]] * ABOVE
-            mine[indices[place]] = data[place]
-        n, x, floor = 0, 0, 0.0
-        while x < len(own):
-            a = own[order[x]]
-            if n >= most and cptr[a + 1] - cptr[a] >= LARGE:
-                floor = np.partition(score[touched[:n]], n - most)[n - most]
-                if left[x] + TIE < floor:
-                    break
-            for y in range(cptr[a], cptr[a + 1]):
-                j = cindices[y]
-                if j != i:
-                    if score[j] == 0.0:
-                        touched[n] = j
-                        n += 1
-                    score[j] += mine[a] * cdata[y]
-            x += 1
-        if x == len(own) and n >= most:
-            floor = np.partition(score[touched[:n]], n - most)[n - most]
-        found = np.empty(n, np.int64)
-        m = 0
-        for t in range(n):
-            j = touched[t]
-            if (score[j] + left[x] + TIE) * ABOVE >= floor:
-                found[m] = j
-                m += 1
-            score[j] = 0.0
-        _insert(i, found[:m], indptr, indices, data, mine, rank, best[i], value[i])
-        mine[own] = 0.0
+    if degree[rare].max(initial=0) <= window:
+        return _strongest(unit, rank, window)
+    order = np.argsort(rank)  # in which a token's holders are windowed
+    best, value = np.empty((nodes, NEIGHBOURS), np.int64), np.empty((nodes, NEIGHBOURS))
+    found, value[order] = _strongest(unit[order], rank[order], window)
+    best[order] = np.where(found >= 0, order[found], -1)
     return best, value
 
 
-@nb.njit(cache=True)
-def _insert(i, found, indptr, indices, data, mine, rank, best, value):  # type: ignore[no-untyped-def]
-    """Put those of `found` with the highest inner products with row `mine` into `best`, in order; of equals the first.
+def _strongest(unit: sp.csr_matrix, rank: Ints, window: int) -> tuple[Ints, Floats]:
+    """Rows with the highest inner products with each row of `unit`; `window` as for `_nearest`."""
+    columns = unit.tocsc()
+    columns.sort_indices()
+    three = (columns.indptr, columns.indices, columns.data)
+    return _top(unit.indptr, unit.indices, unit.data, *three, rank, NEIGHBOURS, window)
 
-    Products are added in the order of the tokens, and equals are ordered by the first token shared, then by name.
-    """
-    nodes, most = len(indptr) - 1, len(best)
-    exact, first = np.zeros(len(found)), np.empty(len(found), np.int64)
-    for t in range(len(found)):
-        first[t] = -1
-        for y in range(indptr[found[t]], indptr[found[t] + 1]):
-            weight = mine[indices[y]]
-            if weight != 0.0:
-                first[t] = indices[y] if first[t] < 0 else first[t]
-                exact[t] += weight * data[y]
-    for t in np.argsort(first * nodes + found, kind="mergesort"):
-        j = found[t]
-        apart = abs(rank[i] - rank[j])
-        near = exact[t] + TIE * (1.0 - min(apart, nodes - apart) / nodes)
-        if near > value[most - 1]:
-            place = most - 1
-            while place > 0 and value[place - 1] < near:
-                value[place], best[place] = value[place - 1], best[place - 1]
-                place -= 1
-            value[place], best[place] = near, j
+
+@nb.njit(cache=True)
+def _top(indptr, indices, data, cptr, cindices, cdata, rank, most, window):  # type: ignore[no-untyped-def]
+    nodes = len(indptr) - 1
+    best = np.full((nodes, most), -1, np.int64)
+    value = np.zeros((nodes, most))
+    score = np.zeros(nodes)
+    touched = np.empty(nodes, np.int64)
+    for i in range(nodes):
+        n = 0
+        for x in range(indptr[i], indptr[i + 1]):
+            a = indices[x]
+            held, start = cptr[a + 1] - cptr[a], 0
+            if held > window:
+                start = np.searchsorted(cindices[cptr[a] : cptr[a + 1]], i) - window // 2
+            for step in range(min(held, window)):
+                y = cptr[a] + (start + step) % held
+                j = cindices[y]
+                if j == i:
+                    continue
+                if score[j] == 0.0:
+                    touched[n] = j
+                    n += 1
+                score[j] += data[x] * cdata[y]
+        for t in range(n):
+            j = touched[t]
+            apart = abs(rank[i] - rank[j])
+            score[j] += TIE * (1.0 - min(apart, nodes - apart) / nodes)
+            if score[j] > value[i, most - 1]:
+                place = most - 1
+                while place > 0 and value[i, place - 1] < score[j]:
+                    value[i, place] = value[i, place - 1]
+                    best[i, place] = best[i, place - 1]
+                    place -= 1
+                value[i, place] = score[j]
+                best[i, place] = j
+            score[j] = 0.0
+    return best, value
 
 
 def _mutual(best: Ints, value: Floats) -> tuple[Ints, Ints, Floats]:

@@ -34,6 +34,13 @@ class Token:
     parts: Parts
     glue: str = "|"
 
+    def spelled(self, values: Sequence[ir.Value]) -> ir.Value:
+        """The token as text, of the values of its parts; null where one is null."""
+        out = _text(values[0])
+        for value in values[1:]:
+            out = out + self.glue + _text(value)
+        return out
+
 
 def _text(value: ir.Value) -> ir.Value:
     return value.cast("string")
@@ -125,9 +132,7 @@ def shared(rows: ir.Table, keys: Sequence[str]) -> ir.Table:
 def counted(rows: ir.Table, name: str, keys: Sequence[str], *more: str) -> ir.Table:
     """model.TRAITS, and columns `more`, of the rows of one view."""
     counts = rows.group_by(["account_id", *more, *keys]).agg(n=rows.count())
-    token = _text(counts[keys[0]])
-    for key in keys[1:]:
-        token = token + TOKENS[name].glue + _text(counts[key])
+    token = TOKENS[name].spelled([counts[key] for key in keys])
     kept = {column: counts[column] for column in more}
     return counts.select(
         **kept, account_id="account_id", view=ibis.literal(name), token=token, n=counts.n.cast("int64")

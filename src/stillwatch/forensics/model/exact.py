@@ -48,8 +48,7 @@ def geometric(ratio: float) -> Law:
     """j = 0, 1, … with probability (1 - ratio) ratio^j."""
 
     def log_mgf(t: Complexes) -> Complexes:
-        out: Complexes = math.log1p(-ratio) - np.log(1 - ratio * np.exp(t))
-        return out
+        return np.log((1 - ratio) / (1 - ratio * np.exp(t)))
 
     return Law(log_mgf, -math.log(ratio))
 

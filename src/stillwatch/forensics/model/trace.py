@@ -63,6 +63,7 @@ class Traced:
 def trace(request: Request, progress: Progress = SILENT) -> Traced:
     """Test one suspect. InputError, and no number, for whatever does not fit."""
     progress.stage("checking plan and commitments")
+    _begin(request.folder)
     plan = load_plan(request.plan)
     suspect = _name(plan, request.suspect)
     lines = Commitments(request.commitments).read()
@@ -177,11 +178,18 @@ def _result(
     }
 
 
-def _write(folder: Path, evidence: Mapping[str, pa.Table], result: dict[str, Any]) -> None:
-    """The evidence as it was tested, then the result: a folder without one is not finished."""
+def _begin(folder: Path) -> None:
+    """An older result goes first, so that it cannot be taken for that of a refused run."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / RESULT).unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror or error}") from error
+
+
+def _write(folder: Path, evidence: Mapping[str, pa.Table], result: dict[str, Any]) -> None:
+    """The evidence as it was tested, then the result: a folder without one is not finished."""
+    try:
         for kind, table in evidence.items():
             with atomic(folder / f"{kind}.parquet") as temporary:
                 pq.write_table(table, temporary, compression="zstd")
