@@ -46,6 +46,7 @@ bench-peers: setup
 	$(BIN)/python benchmarks/peers/run.py
 	$(BIN)/python benchmarks/peers/page.py
 bench-forensics-model: setup
+	nice -n 5 $(BIN)/python benchmarks/forensics_words.py
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[forensics]'
 	nice -n 10 $(BIN)/python benchmarks/forensics_students.py --folder out/forensics $(if $(TEXT),--text $(TEXT))
 	nice -n 10 $(BIN)/python benchmarks/forensics_model.py --folder out/forensics
