@@ -59,6 +59,7 @@ bench-live: setup
 bench-forensics: setup
 	$(BIN)/python benchmarks/forensics_data.py $(if $(PROMPTS),--prompts $(PROMPTS))
 bench-forensics-model: setup
+	nice -n 5 $(BIN)/python benchmarks/forensics_words.py
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[forensics]'
 	nice -n 10 $(BIN)/python benchmarks/forensics_students.py --folder out/forensics $(if $(TEXT),--text $(TEXT))
 	nice -n 10 $(BIN)/python benchmarks/forensics_model.py --folder out/forensics

@@ -29,13 +29,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy import stats
 
+from stillwatch.engine.runfolder import RunFolder
 from stillwatch.forensics.data.corpus import open_corpus
 from stillwatch.forensics.data.index import Index, Known, build
 from stillwatch.forensics.data.matching import EXACT, LEAD, NEAR, Matches, match
 from stillwatch.forensics.data.nulls import interval, paired
 from stillwatch.hashing import buffers
+from stillwatch.ingest.ingest import ingest
+from stillwatch.ingest.sketch import sketch_batch
 from stillwatch.ingest.text.fingerprint import Prints, fingerprints
 from stillwatch.ingest.text.kernel import sketch
+from stillwatch.settings import IngestSettings
 
 RESULTS = Path(__file__).parent / "results" / "forensics_data.json"
 WHOLE = 1 << 30
@@ -141,6 +145,59 @@ def once(path: Path, ready: Index) -> dict[str, float]:
         lap("match")
     lap("read")
     return spent
+
+
+def cost_of_answers(rows: int = 16_384, rounds: int = 9) -> dict[str, float]:
+    """CPU seconds of sketching events with and without answers, turn by turn: prompts of 200 words, answers of 100."""
+    rng = np.random.default_rng(4)
+    asked, said = random_texts(rng, rows, 200, 200), random_texts(rng, rows, 100, 100)
+
+    def message(role: str, words: list[str]) -> str:
+        return json.dumps([{"role": role, "parts": [{"type": "text", "content": " ".join(words)}]}])
+
+    messages, responses = [message("user", w) for w in asked], [message("assistant", w) for w in said]
+    on, off = IngestSettings(), IngestSettings(answers=False)
+    columns = {
+        "messages": pa.array(messages),
+        "system": pa.nulls(rows, pa.string()),
+        "tools": pa.nulls(rows, pa.string()),
+    }
+    bare = pa.RecordBatch.from_pydict(columns)
+    full = pa.RecordBatch.from_pydict(columns | {"response": pa.array(responses)})
+    spent: dict[str, list[float]] = {"answers": [], "off": [], "no answers in the log": []}
+    sketch_batch(full.slice(0, 100), on)
+    for _ in range(rounds):
+        for name, batch, settings in (("answers", full, on), ("off", full, off), ("no answers in the log", bare, on)):
+            start = time.process_time()
+            sketch_batch(batch, settings)
+            spent[name].append(time.process_time() - start)
+    out = {name: float(np.median(seconds)) / rows * 1e6 for name, seconds in spent.items()} | whole_ingest(full)
+    pairs = np.array(spent["answers"]) / np.array(spent["off"])
+    out |= {"ratio": float(np.median(pairs)), "ratio_without_answers": float(
+        np.median(np.array(spent["no answers in the log"]) / np.array(spent["off"])))}  # fmt: skip
+    say("ingest, CPU us an event:", {name: round(value, 3) for name, value in out.items()})
+    return out
+
+
+def whole_ingest(events: pa.RecordBatch, rounds: int = 5) -> dict[str, float]:
+    """The same for all of reading a log, from a Parquet file to its tables, in one process."""
+    n = events.num_rows
+    ids = {"event_id": pa.array([f"{k:032x}" for k in range(n)]), "model": pa.array(["m"] * n)}
+    ids |= {"account_id": pa.array([f"a{k % 500}" for k in range(n)]), "time": pa.array(np.arange(n) + 1_700_000_000)}
+    spent: dict[bool, list[float]] = {True: [], False: []}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "log.parquet"
+        pq.write_table(pa.table(ids | {name: events[name] for name in ("messages", "response")}), path)
+        for _ in range(rounds):
+            for answers, seconds in spent.items():
+                run = RunFolder(Path(folder) / "run")
+                run.begin()
+                start = time.process_time()
+                ingest([path], run, settings=IngestSettings(answers=answers, workers=1))
+                seconds.append(time.process_time() - start)
+    ratios = np.array(spent[True]) / np.array(spent[False])
+    return {"ingest": float(np.median(spent[True])) / n * 1e6, "ingest_off": float(np.median(spent[False])) / n * 1e6,
+            "ingest_ratio": float(np.median(ratios))}  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------------------------- recall
@@ -261,8 +318,8 @@ class Bigrams:
     """Texts in which each word follows the last as in the real ones."""
 
     def __init__(self, texts: list[str]) -> None:
-        words = " ".join(texts).split()
-        self.words, code = np.unique(np.array(words, object).astype(str), return_inverse=True)
+        coded = pa.array([word for text in texts for word in text.split() if len(word) < 40]).dictionary_encode()
+        self.words, code = np.array(coded.dictionary.to_pylist(), object), coded.indices.to_numpy()
         order = np.argsort(code[:-1], kind="stable")
         self.after, self.first = code[1:][order], np.searchsorted(code[:-1][order], np.arange(len(self.words) + 1))
 
@@ -365,30 +422,39 @@ def main() -> None:
     parser.add_argument("--prompts", type=Path, help="folder of real texts")
     parser.add_argument("--rows", type=int, default=200_000, help="rows of the corpus whose speed is measured")
     parser.add_argument("--answers", type=int, default=200_000, help="known answers")
+    parser.add_argument("--texts", type=int, default=10_000, help="texts whose copies are looked for")
     parser.add_argument("--unrelated", type=int, default=3_000_000, help="rows for the rate of false matches")
     parser.add_argument("--seeds", type=int, default=5, help="corpora of each dose")
     parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args()
-    results: dict[str, Any] = {"load_average": os.getloadavg()[0], "speed": speed(given.rows, given.answers)}
-    results["recall"] = {"random": recall(random_texts(np.random.default_rng(2), 10_000), 0)}
-    results["exact_test"] = exactness(4_000)
-    results["power"] = power(20_000, given.seeds)
+    results: dict[str, Any] = {"load_average": os.getloadavg()[0]}
+
+    def keep(name: str, value: Any) -> None:
+        results[name] = value
+        given.out.parent.mkdir(parents=True, exist_ok=True)
+        given.out.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+    keep("ingest", cost_of_answers())
+    keep("speed", speed(given.rows, given.answers))
+    keep("recall_random", recall(random_texts(np.random.default_rng(2), given.texts), 0))
+    keep("exact_test", exactness(4_000))
     if given.prompts is None or not given.prompts.is_dir():
         say("no --prompts DIR: recall and false matches on real text were not measured")
     else:
-        sources = load(given.prompts, 15)
-        results["false_matches"] = {"across_sources": across_sources(sources)}
-        say("false matches, real texts across sources", results["false_matches"]["across_sources"])
-        long = [text.split() for texts in load(given.prompts, 60).values() for text in texts]
-        rng = np.random.default_rng(3)
-        results["recall"]["real"] = recall([long[k][:200] for k in rng.permutation(len(long))[:10_000]], 1)
-        texts = [text for group in sources.values() for text in group]
-        model = Bigrams(texts)
-        known = model.texts(10**6, given.answers)
-        results["false_matches"]["bigrams"] = false_matches(known, given.unrelated, model.texts)
-        say("false matches, bigram texts", results["false_matches"]["bigrams"])
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        real_texts(given, keep)
+    keep("power", power(20_000, given.seeds))
+
+
+def real_texts(given: argparse.Namespace, keep: Callable[[str, Any], None]) -> None:
+    long = [text.split() for texts in load(given.prompts, 60).values() for text in texts]
+    order = np.random.default_rng(3).permutation(len(long))[: given.texts]
+    keep("recall_real", recall([long[k][:200] for k in order], 1))
+    sources = load(given.prompts, 15)
+    model = Bigrams([text for group in sources.values() for text in group])
+    keep("false_bigrams", false_matches(model.texts(10**6, given.answers), given.unrelated, model.texts))
+    say("false matches, bigram texts", given.unrelated, "rows: see the file")
+    keep("false_across_sources", across_sources(sources))
+    say("false matches, real texts across sources: see the file")
 
 
 if __name__ == "__main__":

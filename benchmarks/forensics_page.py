@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 
 from scipy import stats
 
-BEGIN, END = "<!-- measured: benchmarks/forensics_model.py -->", "<!-- end of measured -->"
 COLUMNS = ("twins", "twins less human", "text", "text weighted", "distribution", "distribution less human")
 
 
@@ -24,24 +22,28 @@ def p_value(log10_p: float) -> str:
     return f"{10**log10_p:.2g}".lstrip("0") or "0"
 
 
-def write(result: Mapping[str, Any], page: Path, names: Mapping[str, str]) -> None:
-    """Put the tables into the page."""
+def write(result: Mapping[str, Any], page: Path, names: Mapping[str, str], maker: str) -> None:
+    """Put the tables into the page, between the markers of the file that measured."""
     text = page.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2]
+    begin, end = f"<!-- measured: benchmarks/{maker} -->", f"<!-- end: benchmarks/{maker} -->"
+    before, found, rest = text.partition(begin)
+    if not found:
+        raise ValueError(f"{page} has no {begin}")
+    after = rest.partition(end)[2]
     body = "\n\n".join((power(result, names), alarms(result), growth(result, names)))
-    page.write_text(f"{before}{BEGIN}\n\n{body}\n\n{END}{after}", encoding="utf-8")
+    page.write_text(f"{before}{begin}\n\n{body}\n\n{end}{after}", encoding="utf-8")
 
 
 def power(result: Mapping[str, Any], names: Mapping[str, str]) -> str:
     """p under the right key, and the smallest under any wrong one."""
     found = {(r["student"], r["statistic"], r["key"]): r["log10_p"] for r in result["rows"]}
-    lines = ["| student | " + " | ".join(COLUMNS) + " | least under wrong keys |", "|---" * (len(COLUMNS) + 2) + "|"]
+    columns = [name for name in COLUMNS if any(s == name for _, s, _ in found)]
+    lines = ["| student | " + " | ".join(columns) + " | least under wrong keys |", "|---" * (len(columns) + 2) + "|"]
     for student, name in names.items():
         right = "other" if student == "other_key" else "op"
         if not any(s == student for s, _, _ in found):
             continue
-        cells = [found.get((student, column, right)) for column in COLUMNS]
+        cells = [found.get((student, column, right)) for column in columns]
         wrong = [v for (s, _, k), v in found.items() if s == student and k != right]
         shown = [("" if value is None else p_value(value)) for value in cells]
         lines.append(f"| {name} | " + " | ".join(shown) + f" | {p_value(min(wrong))} (of {len(wrong)}) |")
@@ -76,8 +78,3 @@ def growth(result: Mapping[str, Any], names: Mapping[str, str]) -> str:
                 for p in points
             ]
     return "\n".join(lines)
-
-
-def load(path: Path) -> Any:
-    """Results as they were written."""
-    return json.loads(path.read_text(encoding="utf-8"))

@@ -14,7 +14,6 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,20 +27,13 @@ from transformers import GPT2LMHeadModel
 
 import forensics_corpus as corpus
 import forensics_lab as lab
-from stillwatch.forensics.model.keys import Key
-from stillwatch.forensics.model.prf import derive
+from forensics_measure import key
 from stillwatch.forensics.model.twin_test import coins
 from stillwatch.forensics.model.watermark import Marker, Scheme
 
 Ints = npt.NDArray[np.int64]
 GREEN, GUMBEL = Scheme("green", 2, 0.25, 2.0), Scheme("gumbel", 2)
 DOSES = {"marked": 1.0, "marked_10": 0.10, "marked_3": 0.03}
-
-
-def key(name: str) -> Key:
-    """Keys of the benchmark; they are no secret."""
-    role = "control" if name == "control" else "operator"
-    return Key(name, 1, role, datetime(2026, 1, 1, tzinfo=UTC), derive(b"forensics benchmark", name))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import socket
 import threading
 import time
 from pathlib import Path
@@ -89,6 +90,15 @@ def test_after_a_kill_the_next_start_takes_up_what_was_left(tmp_path: Path) -> N
         with pytest.raises(AssertionError, match="in use by another process"):
             Service(tmp_path)
         assert service.stop() == 0
+
+
+def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        with pytest.raises(AssertionError, match="is something else listening there"):
+            Service(tmp_path, "--port", port)
 
 
 def test_a_full_queue_gives_429_and_then_takes_again(tmp_path: Path) -> None:

@@ -52,7 +52,8 @@ def trace_data(
     from stillwatch.forensics.data.show import render
     from stillwatch.ingest.pseudonyms import Pseudonyms, load_key
 
-    names = Pseudonyms.keyed(load_key(key_file)[0]) if key_file is not None and unserved else None
+    wanted = key_file is not None and unserved and key_file.exists()  # a key made now would fit no state
+    names = Pseudonyms.keyed(load_key(key_file)[0]) if wanted else None
     request = TraceRequest(
         corpus, folder, state, run, served or (), column, served_column, unserved or (), control or (), tests,
         (lambda one: names.one("event_id", one)) if names else None, command(),

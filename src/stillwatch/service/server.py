@@ -6,7 +6,7 @@ import ipaddress
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,7 +79,8 @@ def serve(setup: Setup, address: Address, began: Callable[[str], object] | None 
             ssl_keyfile=None if address.private_key is None else str(address.private_key),
         )  # fmt: skip
         server = _Server(config, address, began)
-        server.run()
+        with suppress(SystemExit):  # how uvicorn says that it could not start
+            server.run()
         if not server.started:
             raise RunError(f"cannot serve on {address.host}:{address.port}: is something else listening there?")
 

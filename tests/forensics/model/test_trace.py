@@ -23,7 +23,7 @@ from stillwatch.forensics.model.suspects.endpoint import Endpoint
 from stillwatch.forensics.model.suspects.likeness import likeness
 from tests.forensics.model import cases
 from tests.forensics.model.cases import PLAN, Provider, tokens_table, twins_table, written
-from tests.forensics.model.ngrams import WORDS, Trigrams
+from tests.forensics.model.ngrams import WORDS, Trigrams, human
 
 
 @pytest.fixture(scope="module")
@@ -88,11 +88,11 @@ def test_the_result_says_what_it_must(made: Provider, evidence: Evidence) -> Non
 
 
 def test_a_mark_in_the_prompts_is_not_held_against_a_copier(made: Provider, tmp_path: Path) -> None:
-    """A suspect that repeats its prompt: with the prompts known, nothing is left to score."""
-    texts = made.served[:100]
-    table = pa.table({"prompt_tokens": [t.tolist() for t in texts], "tokens": [t.tolist() for t in texts]})
-    with pytest.raises(InputError, match="refused: text has"):
-        made.trace(written(table, tmp_path / "t.parquet"))
+    """A suspect that repeats its prompt shows nothing: marked prompts are refused, and others' pairs not scored."""
+    for texts, says in ((made.served[:100], "the prompts carry the mark of op@1"), ([human()], "refused: text has")):
+        table = pa.table({"prompt_tokens": [t.tolist() for t in texts], "tokens": [t.tolist() for t in texts]})
+        with pytest.raises(InputError, match=says):
+            made.trace(written(table, tmp_path / "t.parquet"))
 
 
 # --- refusals -------------------------------------------------------------------------------------------------------

@@ -15,11 +15,14 @@ from stillwatch.forensics.model.canaries import Canary
 from stillwatch.forensics.model.evidence import FEEDS, numbers, sequences, strings
 from stillwatch.forensics.model.keys import Key
 from stillwatch.forensics.model.plan import Plan
+from stillwatch.forensics.model.prf import watermark_key
 from stillwatch.forensics.model.radioactivity import Pairs
 from stillwatch.forensics.model.twins import TwinRow
 from stillwatch.forensics.model.verdict import Finding
 
 Floats = npt.NDArray[np.float64]
+MARKED_PROMPTS = -5.0
+"""log10 of the p-value at which prompts count as marked."""
 FEWEST = {"twins": 20, "twins_text": 20, "text": 1000, "text_weighted": 1000, "distribution": 1000, "canaries": 2}
 """Below this a statistic is refused: it could hardly say anything."""
 
@@ -114,8 +117,19 @@ def _text(case: Case, suspect: str, statistic: str, table: pa.Table) -> list[Fin
     if not sum(len(answer) for answer in answers):
         raise InputError("refused: the suspect answered nothing")
     width = case.plan.watermark.window
+    _clean(case, prompts, width)
     pairs = radioactivity.text_pairs(answers, prompts, width, weighted=statistic == "text_weighted")
     return _marks(case, suspect, statistic, pairs)
+
+
+def _clean(case: Case, prompts: list[npt.NDArray[np.int64]], width: int) -> None:
+    """A refusal if the prompts carry a mark themselves: a model that goes on in their manner would seem to have it."""
+    pairs = radioactivity.text_pairs(prompts, [np.empty(0, np.int64)] * len(prompts), width)
+    scheme = case.plan.watermark.scheme()
+    for id, key in case.keys.items():
+        total = radioactivity.total(pairs, scheme, watermark_key(key.secret))
+        if len(pairs) and exact.log10(radioactivity.log_p(pairs, scheme, total)) < MARKED_PROMPTS:
+            raise InputError(f"refused: the prompts carry the mark of {id}")
 
 
 def _tokens(case: Case, table: pa.Table, listed: str, text: str) -> list[npt.NDArray[np.int64]]:

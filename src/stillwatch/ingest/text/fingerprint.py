@@ -32,6 +32,9 @@ _P = [pow(0x9E3779B97F4A7C15, k, 1 << 64) for k in range(RUN)]
 POWERS = np.array(_P, np.uint64)
 PLAIN = np.array([LOWER[c] if LOWER[c] else (c if 48 <= c <= 57 else 0) for c in range(256)], np.uint64)
 """ASCII letters in lower case and digits, 0 for every other byte."""
+ENDING = np.array([c < 128 and not chr(c).isalnum() and c != 39 for c in range(256)], np.bool_)
+"""ASCII after which a word is over: all but letters, digits and the apostrophe."""
+ZERO = np.uint64(0)
 
 
 class Prints(NamedTuple):
@@ -51,8 +54,18 @@ def _words(data, a, b, kinds, folds, out):  # type: ignore[no-untyped-def]
     while i < b:
         plain = PLAIN[data[i]]
         if plain != 0:
-            h = (h ^ plain) * PRIME
+            while plain != 0:
+                h = (h ^ plain) * PRIME
+                i += 1
+                plain = PLAIN[data[i]] if i < b else ZERO
             open_ = True
+            if i == b:
+                break
+        if ENDING[data[i]]:  # the most frequent separators
+            if open_:
+                out[n] = h
+                n += 1
+                h, open_ = OFFSET, False
             i += 1
             continue
         code, width = (np.int64(data[i]), 1) if data[i] < 0x80 else decode(data, i, b)
