@@ -40,8 +40,8 @@ machine (two cores) was shared with other work (its load stands in the tables), 
 Logs are the world `innocent` (`benchmarks/scale.py`): events with text, 28 days, accounts in proportion to the events.
 The read is DuckDB reading and decoding every column that the scan reads, with as many threads, in the same run.
 
-**Not measured**: 100 million events, and any log on a quiet machine. `make bench-scale` does both where there is one; the
-row of 1.07 million events with text was made before three views were dropped from the traits and judging held less.
+**Not measured**: 100 million events, and any log on a quiet machine. `make bench-scale` does both where there is one.
+The row of 1.07 million events with text was made before three views were dropped from the traits and judging held less.
 """
 
 
@@ -112,8 +112,8 @@ def laws(runs: list[Run]) -> str:
     said = ", ".join(f"{name} {exponent:.2f}" for name, exponent in power.items())
     more = last["cpu"] / first["cpu"]
     text = (
-        f"From {first['events']:,} to {last['events']:,} events ({times:.1f} times) the scan takes {more:.1f} times the "
-        f"processor seconds. Exponents of growth by stage (1 is in proportion to the log): {said}. "
+        f"From {first['events']:,} to {last['events']:,} events ({times:.1f} times) the scan takes {more:.1f} times "
+        f"the processor seconds. Exponents of growth by stage (1 is in proportion to the log): {said}. "
         "Every scan has some 12 seconds in any case: starting, loading compiled code, the report's drawings; the first "
         "after a change of the code compiles it, as the smallest here did in linking."
     )
