@@ -75,7 +75,9 @@ class Display:
         if self.forecast is not None:
             self.forecast.begin(name, total)
         if self.live:
-            self.bar.update(self.task, description=name, total=total, completed=0)
+            self.bar.update(self.task, description=name, completed=0)
+            for task in self.bar.tasks:  # `update` takes no total for "as before"
+                task.total = total
         elif not again:
             self._line()
 

@@ -201,6 +201,7 @@ def test_a_whole_scan_is_the_same(tmp_path: Path) -> None:
     assert sorted(path.stem for path in theirs.root.glob("*.parquet")) == tables
     for name in tables:
         alike(ours.read(name), theirs.read(name))
+        assert theirs.read(name).schema.equals(ours.read(name).schema), name
     mine, other = ours.manifest(), theirs.manifest()
     for key in ("counts", "inputs", "missing_columns", "false_links", "baseline"):
         assert other[key] == mine[key], key

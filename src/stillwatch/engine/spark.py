@@ -50,7 +50,9 @@ class SparkEngine:
     def run(self, expression: ir.Table) -> pa.Table:
         """The rows of an expression, brought to the driver; RunError if Spark fails."""
         with _broken("working on tables"):
-            return self.session.sql(self.backend.compile(expression)).toArrow()
+            found = self.session.sql(self.backend.compile(expression)).toArrow()
+        # Spark knows which columns have no nulls; a table's schema does not depend on that
+        return found.cast(pa.schema([(field.name, field.type) for field in found.schema]))
 
     def deal(self, work: Callable[[int], bytes], count: int) -> list[bytes]:
         """`work(k)` of every k below `count`, each a task of its own on some executor, in order.
