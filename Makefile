@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: setup demo test test-slow lint bench-walk bench-text bench-detection bench-vectors bench-windows bench-peers
-.PHONY: bench-rings bench-decisions clean
+.PHONY: bench-rings bench-forensics bench-scale bench-live clean bench-forensics-model bench-decisions
 setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -47,5 +47,21 @@ bench-windows: setup
 bench-peers: setup
 	$(BIN)/python benchmarks/peers/run.py
 	$(BIN)/python benchmarks/peers/page.py
+bench-scale: setup
+	$(BIN)/python benchmarks/scale.py --scales 1 3 10 30
+	$(BIN)/python benchmarks/scale.py --scales 10 30 100 --no-text
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/linking.py
+	$(BIN)/python benchmarks/spark.py --masters 'local[2]' 'local-cluster[2,1,1024]'
+	$(BIN)/python benchmarks/state.py --worlds demo:1 innocent:1 --merges 1
+	$(BIN)/python benchmarks/performance_page.py
+bench-live: setup
+	$(BIN)/python benchmarks/live.py
+bench-forensics: setup
+	$(BIN)/python benchmarks/forensics_data.py $(if $(PROMPTS),--prompts $(PROMPTS))
+bench-forensics-model: setup
+	nice -n 5 $(BIN)/python benchmarks/forensics_words.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[forensics]'
+	nice -n 10 $(BIN)/python benchmarks/forensics_students.py --folder out/forensics $(if $(TEXT),--text $(TEXT))
+	nice -n 10 $(BIN)/python benchmarks/forensics_model.py --folder out/forensics
 clean:
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

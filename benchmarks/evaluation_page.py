@@ -45,9 +45,10 @@ BLIND = """
   bits, because three quarters of what they send is other people's. With residential exits in place of own addresses
   and identities, 57 accounts that probe are linked, the rings told apart, and not accused. Judging the stream in
   place of the account, and proving a hand by when its streams begin, are the next steps.
-- **Real people's questions** (`plain_data`): one ring of two is accused. The other is linked (58 of 60 accounts),
-  but one customer in seven uses the service as it does, and the limit is one in twenty (or one in seven where the
-  accounts share cards). The limit was not moved for it.
+- **Real people's questions** (`plain_data`): what is asked in German or Japanese is not compared with what is asked
+  in English: of ring-a's 47 accounts in Germany, Austria, Switzerland and Japan (seeds 0 and 3) 2 are found, of its
+  119 in the United States, India and Britain 112. Taking out of the embeddings whatever tells countries apart
+  (nuisance attribute projection, 9 and 10 directions) changed nothing: 324 of 420 accounts against 327.
 - **Small campaigns** whose volume and purpose stay within those of a single customer (12 accounts, 1,000 requests)
   are linked exactly and not accused.
 - **Wider content vectors** (256 dimensions and 512 features in place of 64 and 128) find 87 % in place of 55 % of
@@ -60,18 +61,23 @@ BLIND = """
   a ring of `plain_data` that manner now finds too), what random groups share, one hand as evidence, and eleven
   signals. Nothing was removed for it yet: the worlds are few, several signals answer evasions that these worlds do
   not have (hand-over, load balance, release pivot), and two of the stages were put in against false accusations
-  that these worlds do not make. That leaving `grading` or `skeleton_concentration` out accuses 137 more honest
-  accounts says that a group of that size is near the line; it was not looked into.
-- **A second seed**, the only held-out one, was begun and broken off after four levels (`none`, `paraphrase`,
-  `human_times`, `identities`: recall .98 to 1.00). At `identities` a hand of twelve accounts was accused of which
-  four are honest (three users of one application, a relay) and one owner of a stolen key besides: 5 of 3,640, where
-  the table of seed 0 has none.
-- **Revisions.** `quiet` up to seed 26 was measured before a split of one hand had to pay for having been chosen
-  (`EACH`), everything else here but streams after it. The merge of `--state`, which came later, changes which of
-  two rows of one event id stays and the last digits of sums; that alone decided whether the two campaigns of `demo`
-  (seed 0) are one operator (before) or two (now), so the ARI column is that fragile.
+  that these worlds do not make. The 137 honest accounts accused without `grading` or `skeleton_concentration` are
+  the class of 46 in three of the worlds: one hand by its sign-ups and its campus, kept out by nothing but asking as
+  one customer asks. That gate is what stands between a class and an accusation.
+- **Members by words alone.** At `plain_data` the relays, pupils and application users that share some words with a
+  ring were accused with it (14 beside 333 accounts, two worlds) until words had to be as large a part of what an
+  account asks as of the others' (6 beside 327). The rest are relays: they pass real people's questions on, as the
+  ring does.
+- **Revisions.** `evasions` and `innocent` were measured after words had to speak by their share and after owners of
+  some weeks were let go, `quiet`, streams, the first days at full size, the ablation and peers before; `quiet` up to
+  seed 26 also before a split of one hand had to pay for having been chosen (`EACH`). Which of two rows of one event id
+  stays and the last digits of sums once decided whether the two campaigns of `demo` (seed 0) are one operator, so the
+  ARI column is that fragile.
 - **Owners of stolen keys** whose own use the log hardly holds (a theft in its first days) cannot be told from a
-  hired account by the order of events, and are accused with the operator.
+  hired account by the order of events, and are accused with the operator: at seed 10 one of the three of the world, at
+  six levels. Where rings spread their own sign-ups over six months (`identities`), owners were taken for hired since
+  they were not older than nine in ten of the ring's accounts; now thirty days before the turn are enough (three
+  worlds: 12 of 39 owners with a turn, then none; one of 126 accounts of a ring more passes for a victim).
 """
 
 
@@ -170,8 +176,8 @@ def evasions() -> list[str]:
         "\n## Evasions\n",
         f"The world `evaded` at scale {part['scale']:g} (two rings, {runs[0]['honest_accounts']:,} honest accounts), "
         f"seeds {', '.join(map(str, seeds))}; `stillwatch world evaded --evasion LEVEL` makes it, what each level is "
-        "stands in `src/stillwatch/worlds/evasions.py`. Judged at .01 everywhere. Seed 0 is not held out:\n"
-        "the rules of membership (`LEAN`, `NEAR`) and of two hands (`EACH`) were worked out on worlds of this seed.\n",
+        "stands in `src/stillwatch/worlds/evasions.py`. Judged at .01 everywhere. Rules of membership, of\n"
+        "victims and of two hands were worked out on seeds 0, 1 and 3; other seeds are held out.\n",
     ]
     rows = []
     for key in dict.fromkeys(r["key"] for r in runs):

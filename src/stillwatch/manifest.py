@@ -19,6 +19,7 @@ from stillwatch.signals import all_signals
 HIDES = {
     "messages": "skeletons, items, labels and content links: purpose can hardly be judged",
     "system": "the application an account uses: matched groups are wider",
+    "response": "answers: nothing can be traced in a suspect data set",
     "client_address": "shared addresses: one hand behind one network is not seen",
     "user_agent": "client software",
     "ja4": "TLS stacks",

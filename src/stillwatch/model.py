@@ -107,6 +107,14 @@ SKETCHES = _schema(
 )  # fmt: skip
 """What is kept of an event. Raw text stops here; identifiers are keyed pseudonyms unless the caller asked for none."""
 
+ANSWERS = _schema(
+    ("event_id", _s), ("source_id", pa.int32()), ("source_row", _i), ("time", TIME), ("account_id", _s), ("model", _s),
+    ("words", pa.int32()), ("text", pa.uint64()), ("fingerprints", pa.list_(pa.uint32())),
+    required=("event_id", "source_id", "source_row", "time", "account_id", "model"),
+)  # fmt: skip
+"""What is kept of an answer's text, of events that have one: hashes by which a copy is known again
+(`ingest.text.fingerprint`). `text`: all words in order; `fingerprints`: runs of words that are not the prompt's."""
+
 SKELETONS = _schema(("skeleton", pa.uint64()), ("part", _s), ("text", _s), ("events", _i))
 """Masked text of skeletons that repeat, for exemplars: part is system, lead, trail or whole."""
 
@@ -182,8 +190,8 @@ REJECTS = _schema(("source", _s), ("row", _i), ("reason", _s))
 """Rows that could not be used: rows in = kept + rejected. `row` is 1-based; 0 stands for the whole file."""
 
 TABLES: dict[str, pa.Schema] = {
-    "sketches": SKETCHES, "skeletons": SKELETONS, "accounts": ACCOUNTS, "traits": TRAITS, "profiles": PROFILES,
-    "links": LINKS, "operators": OPERATORS, "victims": VICTIMS, "streams": STREAMS, "stream_events": STREAM_EVENTS,
-    "evidence": EVIDENCE, "verdicts": VERDICTS, "rejects": REJECTS,
+    "sketches": SKETCHES, "answers": ANSWERS, "skeletons": SKELETONS, "accounts": ACCOUNTS, "traits": TRAITS,
+    "profiles": PROFILES, "links": LINKS, "operators": OPERATORS, "victims": VICTIMS, "streams": STREAMS,
+    "stream_events": STREAM_EVENTS, "evidence": EVIDENCE, "verdicts": VERDICTS, "rejects": REJECTS,
 }  # fmt: skip
 """Tables of a run folder with a fixed schema; `summaries` has account_id, day and one column per signal's field."""

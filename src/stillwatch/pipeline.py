@@ -6,19 +6,17 @@ log -> sketches -> summaries -> accounts -> traits -> profiles -> links -> opera
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any
 
 from stillwatch.cases.report import write_report
-from stillwatch.engine.duckdb import DuckDBEngine
+from stillwatch.engine.duckdb import DuckDBEngine, duckdb_in
 from stillwatch.engine.meter import Meter
+from stillwatch.engine.room import Room
 from stillwatch.engine.runfolder import RunFolder
 from stillwatch.ingest.accounts import Context, everyone
 from stillwatch.ingest.ingest import ingest
@@ -29,11 +27,16 @@ from stillwatch.judging.carried import carried
 from stillwatch.judging.gather import gather
 from stillwatch.linking import profiles, streams, traits, victims
 from stillwatch.linking.link import LinkResult, link
+from stillwatch.linking.views import LINKED
 from stillwatch.manifest import manifest
+from stillwatch.model import TRAITS
 from stillwatch.progress import SILENT, Progress
 from stillwatch.settings import Settings
 from stillwatch.signals import all_signals
 from stillwatch.signals.summarise import summarise
+
+if TYPE_CHECKING:
+    from stillwatch.engine.spark import SparkEngine
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,9 @@ class ScanRequest:
     settings: Settings = field(default_factory=Settings)
     pseudonyms: Pseudonyms = field(default_factory=Pseudonyms.none)
     command: str = ""
-    memory: str = "3GB"
+    room: Room = field(default_factory=Room)
+    spark: str = ""
+    """Master or Connect server that reads, sketches and derives; empty: this machine does."""
     state: Mapping[str, Any] | None = None
     """For the manifest: the state whose sketches are judged, None for a scan of a log."""
 
@@ -64,14 +69,44 @@ def scan(request: ScanRequest, progress: Progress = SILENT) -> RunFolder:
     """Run the whole walk into `request.out`; StillwatchError says what the user can mend."""
     run, meter, started = RunFolder(request.out), Meter(progress), datetime.now(UTC)
     run.begin()
-    report = read_log(run, request, meter)
-    conclude(run, request, report, found_in(run, request, meter), meter, started)
+    with cluster_of(request, meter) as cluster:
+        report = read_log(run, request, meter, cluster)
+        _relations(run, request, meter, cluster)
+    conclude(run, request, report, linked_and_judged(run, request, meter), meter, started)
     return run
 
 
-def read_log(run: RunFolder, request: ScanRequest, meter: Meter) -> IngestReport:
+@contextmanager
+def cluster_of(request: ScanRequest, meter: Meter) -> Iterator[SparkEngine | None]:
+    """The cluster that the request names, None if it names none."""
+    if not request.spark:
+        yield None
+        return
+    from stillwatch.engine.spark import SparkEngine
+
+    with meter.stage("starting spark"):
+        cluster = SparkEngine(request.spark, request.room)
+    try:
+        yield cluster
+    finally:
+        cluster.close()
+
+
+def read_log(run: RunFolder, request: ScanRequest, meter: Meter, cluster: SparkEngine | None = None) -> IngestReport:
     """Log -> sketches, skeletons, rejects."""
     with meter.stage("reading and sketching"):
+        if cluster is not None:
+            from stillwatch.ingest.spread import ingest_spread
+
+            return ingest_spread(
+                cluster,
+                request.sources,
+                run,
+                format=request.format,
+                settings=request.settings.ingest,
+                pseudonyms=request.pseudonyms,
+                context=request.context,
+            )
         return ingest(
             request.sources,
             run,
@@ -80,7 +115,15 @@ def read_log(run: RunFolder, request: ScanRequest, meter: Meter) -> IngestReport
             pseudonyms=request.pseudonyms,
             context=request.context,
             progress=meter.progress,
+            room=request.room,
         )
+
+
+def tables_of(run: RunFolder, request: ScanRequest, meter: Meter) -> IngestReport:
+    """Log -> every table before linking."""
+    report = read_log(run, request, meter)
+    _relations(run, request, meter)
+    return report
 
 
 def found_in(run: RunFolder, request: ScanRequest, meter: Meter) -> Found:
@@ -111,6 +154,7 @@ def conclude(
         command=request.command,
     )
     record |= {"started_at": started.isoformat(timespec="seconds"), "state": request.state}
+    record |= {"room": request.room.as_dict(), "spark": request.spark or None}
     with meter.stage("report"):
         run.write_manifest(record | {"seconds": meter.seconds})
         write_report(run)
@@ -120,39 +164,42 @@ def conclude(
 
 @contextmanager
 def engine_in(run: RunFolder, request: ScanRequest) -> Iterator[DuckDBEngine]:
-    """The engine, with its scratch files in the run folder while it runs."""
-    scratch = run.root / ".scratch"
-    engine = DuckDBEngine(memory=request.memory, scratch=scratch)
-    try:
+    """The engine, with a folder for what spills while it runs."""
+    with duckdb_in(request.room, run.root) as (engine, _):
         yield engine
-    finally:
-        engine.close()
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _relations(run: RunFolder, request: ScanRequest, meter: Meter) -> None:
+def _relations(run: RunFolder, request: ScanRequest, meter: Meter, cluster: SparkEngine | None = None) -> None:
     """Sketches -> summaries, accounts, traits, profiles."""
-    with engine_in(run, request) as engine:
-        sketches = engine.table(run.path("sketches"))
+    with nullcontext(cluster) if cluster is not None else engine_in(run, request) as engine:
+        sketches = engine.table(run.parts("sketches"))
         with meter.stage("summaries"):
             run.write("summaries", engine.run(summarise(sketches, all_signals())))
             run.write(
                 "accounts", everyone(run.read("summaries", ["account_id"])["account_id"], request.context.accounts)
             )
-        with meter.stage("traits"):
-            run.write("traits", traits.combine(engine.run(traits.from_sketches(sketches)), run.read("accounts")))
+        with meter.stage("traits"), run.writer("traits") as out:
+            for view in traits.from_sketches(sketches):
+                out.write_table(engine.run(view).select(TRAITS.names).cast(TRAITS))
+            out.write_table(traits.from_accounts(run.read("accounts")))
     with meter.stage("profiles"):
         ids = run.read("accounts", ["account_id"])["account_id"].combine_chunks()
-        run.write("profiles", profiles.from_sketches(pq.ParquetFile(run.path("sketches")), ids))
+        if cluster is None:
+            run.write("profiles", profiles.from_sketches(run.parts("sketches"), ids))
+            return
+        dealt = cluster.by_account(run.parts("sketches"), profiles.COLUMNS, profiles.of_partition, profiles.PARTIAL)
+        run.write("profiles", profiles.aligned(dealt, ids))
 
 
 def _link(run: RunFolder, request: ScanRequest) -> LinkResult:
     """Traits, profiles -> links, operators, streams, victims."""
-    shared, settings, known = run.read("traits"), request.settings, request.context.accounts
+    shared = run.read("traits", where=("view", LINKED))
+    settings, known = request.settings, request.context.accounts
     linked = link(shared, run.read("profiles"), run.read("accounts"), settings.linking, seed=settings.seed)
     run.write("links", linked.links)
+    # linking is of the size of the traits, not of the log: it stays on this machine
     with engine_in(run, request) as engine:
-        sketches = engine.table(run.path("sketches"))
+        sketches = engine.table(run.parts("sketches"))
         found = streams.find(sketches, shared, linked.operators, known, settings.linking.fdr)
     separated = victims.separate(linked.operators, found.turns, shared, known)
     found = streams.settled(found, separated)

@@ -131,7 +131,8 @@ class Population:
 
     ids: npt.NDArray[np.str_]
     summaries: pa.Table
-    traits_table: pa.Table
+    traits_table: pa.Table | Callable[[str], pa.Table]
+    """model.TRAITS, or what reads those of a view."""
     accounts: pa.Table | None = None
     hand: Ints | None = None
     """Operator that each account is proven to belong to, as a number, [N]; -1 where it is not proven; None before
@@ -197,8 +198,9 @@ class Population:
     @_once
     def traits(self, view: str) -> tuple[sp.csr_matrix, npt.NDArray[np.object_]]:
         """View as an N x T matrix of n, and its T tokens (str) in order of their code points."""
-        mine = pc.and_(pc.equal(self.traits_table["view"], view), self.traits_table["token"].is_valid())
-        table, rows = _rows(self.ids, self.traits_table.filter(mine))
+        given = self.traits_table if isinstance(self.traits_table, pa.Table) else self.traits_table(view)
+        mine = pc.and_(pc.equal(given["view"], view), given["token"].is_valid())
+        table, rows = _rows(self.ids, given.filter(mine))
         encoded = table["token"].cast(pa.string()).dictionary_encode().unify_dictionaries().combine_chunks()
         order = pc.sort_indices(encoded.dictionary).to_numpy()
         rank = np.empty(len(order), np.int64)

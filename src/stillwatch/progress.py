@@ -1,7 +1,14 @@
-"""How a long stage says how far it is; the command line shows it, libraries pass `SILENT`."""
+"""How a long stage says how far it is; the command line shows it, libraries pass `SILENT`. And what is left of a scan.
+
+What is left is forecast from the part that is done: reading tells how many bytes there are, and the stages after it
+take so many seconds for each second of reading. Measured by `benchmarks/scale.py` (docs/performance.md says how far
+forecasts are off).
+"""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 
@@ -24,3 +31,78 @@ class _Silent:
 
 
 SILENT: Progress = _Silent()
+
+READING = "reading and sketching"
+SCAN: Mapping[str, tuple[float, float]] = {
+    READING: (0.0, 1.0),
+    "looking for duplicates": (1.0, 0.05),
+    "summaries": (0.2, 0.03),
+    "traits": (1.0, 0.22),
+    "profiles": (0.3, 0.10),
+    "linking": (8.0, 0.60),
+    "judging": (3.0, 0.45),
+    "report": (5.0, 0.15),
+}
+"""Stages of a scan in order: seconds that each takes in any case, and for each second of reading."""
+FIRST = 0.02
+"""Share of the reading before which nothing is said."""
+SURE = 0.1
+"""Share of a stage from which its own pace says all about its end."""
+
+
+class Forecast:
+    """Seconds left of a scan."""
+
+    def __init__(
+        self, plan: Mapping[str, tuple[float, float]] = SCAN, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.plan, self.clock = plan, clock
+        self.name, self.begun = "", clock()
+        self.total: int | None = None
+        self.done = 0
+        self.spent: dict[str, float] = {}
+
+    def begin(self, name: str, total: int | None) -> None:
+        """A stage begins, or says its size after it began."""
+        if name != self.name:
+            self._end()
+            self.name, self.begun = name, self.clock()
+        self.total, self.done = total, 0
+
+    def advance(self, units: int) -> None:
+        """Some of it is done."""
+        self.done += units
+
+    def left(self) -> float | None:
+        """Seconds until the end of the plan; None while nothing can be said."""
+        elapsed, share = self.clock() - self.begun, min(self.done / self.total, 1.0) if self.total else 0.0
+        reading = self.spent.get(READING)
+        if reading is None:
+            if self.name != READING or share < FIRST:
+                return None
+            reading = elapsed / share
+        expected = {name: fixed + ratio * reading for name, (fixed, ratio) in self.plan.items()}
+        known = [name for name in self.plan if name in self.spent]
+        # stages that went faster or slower than expected say something of those to come
+        pace = sum(self.spent[name] for name in known) / sum(expected[name] for name in known) if known else 1.0
+        names = list(self.plan)
+        later = names[names.index(self.name) + 1 :] if self.name in self.plan else [n for n in names if n not in known]
+        after = pace * sum(expected[name] for name in later)
+        if self.name not in self.plan:
+            return after
+        whole = pace * expected[self.name]
+        if share:
+            sure = min(share / SURE, 1.0)
+            whole = sure * elapsed / share + (1.0 - sure) * whole
+        return max(whole - elapsed, 0.0) + after
+
+    def _end(self) -> None:
+        if self.name:
+            self.spent[self.name] = self.spent.get(self.name, 0.0) + self.clock() - self.begun
+
+
+def spoken(seconds: float) -> str:
+    """A stretch of time as people say it: `40 s`, `6 min`, `1.5 h`."""
+    if seconds < 90:
+        return f"{max(5 * round(seconds / 5), 5)} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -29,8 +29,10 @@ class IngestSettings(_Section):
     """Text beyond this is cut before it is sketched; the cut is counted."""
     exemplars: bool = True
     """Keep masked skeleton text that repeats. Raw text is never kept."""
+    answers: bool = True
+    """Keep sketches of answers, for `trace data`. Their text is never kept."""
     workers: int = 0
-    """Processes that sketch text; 0 = one a core."""
+    """Processes that sketch text; 0 = one a core (of those that `--threads` allows)."""
 
 
 class LinkingSettings(_Section):

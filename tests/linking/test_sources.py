@@ -116,6 +116,32 @@ def test_nearest_neighbours_are_the_nearest() -> None:
         assert cosine[node][known] == pytest.approx(expected, abs=1e-6)
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**16), st.integers(20, 60), st.sampled_from([4, 8, 14]))
+def test_of_a_popular_token_the_nearest_holders_are_seen(seed: int, nodes: int, window: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows = sp.random(nodes, 25, 0.25, "csr", rng=rng)
+    rows.data[:] = 1.0
+    rank = rng.permutation(nodes)
+    best, value = _nearest(rows, rank, window)
+    degree = np.asarray(rows.sum(axis=0)).ravel()
+    weight = np.where((degree > 0) & (degree <= 0.3 * nodes), np.log(nodes / np.maximum(degree, 1)), 0.0)
+    longest = max(np.log(nodes / np.maximum(degree, 1)).max(), 0.0)
+    dense = rows.toarray() * weight
+    unit = dense / (np.sqrt((dense**2).sum(axis=1)) + 2 * longest)[:, None]
+    for node in range(nodes):
+        score = np.zeros(nodes)
+        for token in np.flatnonzero(unit[node]):
+            holders = sorted(np.flatnonzero(unit[:, token]), key=lambda k: rank[k])
+            start = holders.index(node) - window // 2 if len(holders) > window else 0
+            seen = {int(holders[(start + step) % len(holders)]) for step in range(min(window, len(holders)))} - {node}
+            for other in seen:
+                score[other] += unit[node, token] * unit[other, token]
+        known = best[node] >= 0
+        assert value[node][known] == pytest.approx(np.sort(score[score > 0])[::-1][:NEIGHBOURS], abs=1e-6)
+        assert value[node][known] == pytest.approx(score[best[node][known]], abs=1e-6)
+
+
 def table(rows: list[tuple[str, str, str]]) -> pa.Table:
     return pa.Table.from_pylist(
         [{"account_id": a, "view": v, "token": t, "n": 1} for a, v, t in rows], schema=TRAITS

@@ -99,6 +99,14 @@ def test_who_opened_the_account_with_the_others_is_hired() -> None:
         assert separate(*world(OWNER + THEFT), accounts).victims["account_id"].to_pylist() == victims
 
 
+@pytest.mark.parametrize(("days", "victims"), [(40, ["owner"]), (10, [])])
+def test_an_owner_of_some_weeks_is_one_though_the_ring_is_older(days: int, victims: list[str]) -> None:
+    opened = [{"account_id": f"hired{k}", "created_at": START - timedelta(days=180 - k)} for k in range(8)]
+    owner = {"account_id": "owner", "created_at": START - timedelta(days=days)}
+    accounts = pa.Table.from_pylist([*opened, owner], schema=ACCOUNTS)
+    assert separate(*world(OWNER + THEFT), accounts).victims["account_id"].to_pylist() == victims
+
+
 @pytest.mark.parametrize(
     ("why", "rows"),
     [

@@ -37,8 +37,8 @@ def test_a_bomb_stops_at_the_limit() -> None:
     ("data", "encoding", "status"),
     [
         (b"not gzip", "gzip", 400),
-        (gzip.compress(b"whole" * 100)[:-9], "gzip", 400),
-        (gzip.compress(b"x") + b"garbage", "gzip", 400),
+        (gzip.compress(b"whole" * 100, mtime=0)[:-9], "gzip", 400),
+        (gzip.compress(b"x", mtime=0) + b"garbage", "gzip", 400),
         (b"x", "br", 415),
         (b"", "zstd", 415),
     ],

@@ -120,12 +120,17 @@ def test_changes_have_numbers(tmp_path: Path) -> None:
     assert decisions.number == before
 
 
-def test_recognition_ends_when_the_operator_is_accused_no_more(tmp_path: Path) -> None:
+@pytest.mark.parametrize("verdict", [Verdict.ORDINARY, Verdict.INCONCLUSIVE, Verdict.AUTHORISED_DISTILLATION])
+def test_recognition_ends_when_the_operator_is_accused_no_more(verdict: Verdict, tmp_path: Path) -> None:
     decisions = made(tmp_path, **GUILTY)
     decisions.recognised([seen("new")], NOW)
-    cleared = facts(harvester=Verdict.ORDINARY)
+    still = facts(**GUILTY)
+    decisions.facts = still
+    decisions.take(decisions.made(), Path("next"), still)
+    assert decisions.get("new", NOW).action is Action.VERIFY
+    cleared = facts(harvester=verdict)
     decisions.facts = cleared
-    decisions.take(decisions.made(), Path("next"), cleared)
+    decisions.take(decisions.made(), Path("third"), cleared)
     assert decisions.get("new", NOW).action is Action.ALLOW
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import socket
 import threading
 import time
 from pathlib import Path
@@ -81,16 +82,23 @@ def test_after_a_kill_the_next_start_takes_up_what_was_left(tmp_path: Path) -> N
     with serving(tmp_path) as service:
         service.send([event(number) for number in range(60)])
         service.kill()
-    # helpers end with their parent, so the folder is free again at once; but one service at a time
-    with pytest.raises(AssertionError, match="in use by another process"), serving(tmp_path), serving(tmp_path):
-        raise RuntimeError("two on one folder")
+    # helpers end with their parent, so the folder is free again
     with serving(tmp_path, limits="look_seconds = 1.0\n") as service:
         found = service.until(120, waiting_events=0, accounts=7)
         assert found["age_seconds"] == 0.0
         assert found["run"] == "000001"
+        with pytest.raises(AssertionError, match="in use by another process"):
+            Service(tmp_path)
         assert service.stop() == 0
-    with serving(tmp_path) as service:  # the last run is known from the start
-        assert service.status()["accounts"] == 7
+
+
+def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        with pytest.raises(AssertionError, match="is something else listening there"):
+            Service(tmp_path, "--port", port)
 
 
 def test_a_full_queue_gives_429_and_then_takes_again(tmp_path: Path) -> None:

@@ -79,8 +79,10 @@ def test_what_is_no_parcel_is_said(tmp_path: Path) -> None:
     strange = pa.BufferOutputStream()
     with pa.ipc.new_stream(strange, pa.schema([("a", pa.int64())])):
         pass
+    plain = strange.getvalue()
+    packed = plain.size.to_bytes(4, "little") + pa.compress(plain, "zstd", asbytes=True)
     with pytest.raises(ParcelError, match="another version"):
-        Parcel.unpack(bytes(strange.getvalue()))
+        Parcel.unpack(packed)
     parcels.write(good, tmp_path / "keyed.parquet")
     with pytest.raises(InputError, match="another key"):
         ingest([tmp_path / "keyed.parquet"], RunFolder(tmp_path / "run"), format=parcels.FORMAT)

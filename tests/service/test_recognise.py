@@ -147,7 +147,8 @@ def known_ring(tmp_path: Path, names: Pseudonyms) -> recognise.Known:
     pq.write_table(pa.Table.from_batches([found.sketches]), tmp_path / "sketches.parquet")
     engine = DuckDBEngine()
     held: dict[str, list[tuple[str, str]]] = {}
-    for row in engine.run(traits.from_sketches(engine.table(tmp_path / "sketches.parquet"))).to_pylist():
+    views = traits.from_sketches(engine.table(tmp_path / "sketches.parquet"))
+    for row in (row for view in views for row in engine.run(view).to_pylist()):
         held.setdefault(row["account_id"], []).append((row["view"], row["token"]))
     ring = [names.one("account_id", name) for name in RING]
     return recognise.build(run_of(tmp_path / "run", held, op=ring), 0.01)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
+import ibis
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -101,7 +102,7 @@ def test_the_traits_of_these_tests_are_those_of_the_product(start: int) -> None:
     # whole seconds: this is about what the views hold, not about how an engine rounds the last moment of an hour
     rows = [{**row, "time": row["time"].replace(microsecond=0)} for row in rows]
     views = ("lead_skeleton", "item_sample", "active_hour", "model_day")
-    made = run(sketches(rows), lambda of: from_sketches(of).filter(lambda t: t["view"].isin(views)))
+    made = run(sketches(rows), lambda of: ibis.union(*from_sketches(of)).filter(lambda t: t["view"].isin(views)))
     assert Counter(map(astuple, made.to_pylist())) == Counter(map(astuple, traits(rows).to_pylist()))
 
 

@@ -29,7 +29,7 @@ from stillwatch.state.report import together
 from tests.smalllog import START, SmallLog
 
 Rows = list[dict[str, Any]]
-BEFORE_LINKING = ("sketches", "summaries", "accounts", "traits", "profiles")
+BEFORE_LINKING = ("sketches", "answers", "summaries", "accounts", "traits", "profiles")
 
 
 def rows_of(seed: int, accounts: int = 10) -> Rows:
@@ -42,6 +42,9 @@ def rows_of(seed: int, accounts: int = 10) -> Rows:
                 client_address=rng.choice(["192.0.2.1", "192.0.2.2"]), temperature=rng.choice([None, 0.3]))  # fmt: skip
     for event in rng.sample(log.events, 20):
         event["time"] = START + timedelta(hours=rng.randrange(1, 300), microseconds=-rng.choice([1, 400_000, 600_000]))
+    words = [f"word{k}" for k in range(12)]
+    for event in rng.sample(log.events, len(log.events) // 2):
+        event["response"] = " ".join(rng.choices(words, k=30))
     return log.events
 
 
@@ -116,7 +119,8 @@ def from_days(root: Path, out: Path, until: date | None = None, context: Context
 
 def tables(run: RunFolder) -> dict[str, pa.Table]:
     out = {name: run.read(name) for name in BEFORE_LINKING}
-    out["sketches"] = out["sketches"].drop_columns(["source_id", "source_row"]).sort_by("event_id")
+    for name in ("sketches", "answers"):
+        out[name] = out[name].drop_columns(["source_id", "source_row"]).sort_by("event_id")
     return out
 
 

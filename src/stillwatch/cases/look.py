@@ -22,7 +22,8 @@ class Look:
     def __init__(self, run: RunFolder, connection: duckdb.DuckDBPyConnection) -> None:
         self.run, self.connection = run, connection
         for path in sorted(run.root.glob("*.parquet")):
-            quoted = str(path).replace("'", "''")
+            # a cluster writes a table as a folder of parts
+            quoted = str(path / "*.parquet" if path.is_dir() else path).replace("'", "''")
             self.connection.execute(f"create view {path.stem} as select * from read_parquet('{quoted}')")
 
     def rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:

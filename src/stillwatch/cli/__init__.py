@@ -7,13 +7,24 @@ import sys
 # each file registers its commands as it is imported: this is the order of `stillwatch --help`
 # isort: off
 from stillwatch.cli.app import app
-from stillwatch.cli import scan, replay, link, read, decide, serve, labelled
+from stillwatch.cli import (  # noqa: F401
+    scan,
+    replay,
+    link,
+    read,
+    decide,
+    serve,
+    trace,
+    trace_data,
+    trace_model,
+    trace_key,
+    builder,
+    labelled,
+)
 
 # isort: on
 from stillwatch.errors import StillwatchError
 from stillwatch.terminal import err
-
-__all__ = ["app", "decide", "labelled", "link", "main", "read", "replay", "scan", "serve"]
 
 
 def main() -> None:

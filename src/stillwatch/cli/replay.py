@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from stillwatch.cli import options
 from stillwatch.cli.app import app, command
 from stillwatch.terminal import Display, out
 
@@ -36,11 +37,15 @@ def replay_command(
     key_file: Annotated[
         Path | None, typer.Option(help="Key of the pseudonyms; made if absent.", envvar="STILLWATCH_KEY_FILE")
     ] = None,
+    memory: options.Memory = options.MEMORY,
+    threads: options.Threads = 0,
+    tmp: options.Tmp = None,
 ) -> None:
     """Run a log as it would have arrived, and tell when each operator would first have been accused.
 
     Example: stillwatch replay logs/ --by day --out replayed --accounts accounts.parquet
     """
+    room = options.room(memory, threads, tmp)
     from stillwatch.cases.tables import looks_table
     from stillwatch.errors import UsageError
     from stillwatch.evaluate import render_timing, timing
@@ -60,7 +65,7 @@ def replay_command(
     with Display() as display:
         found = load_context(accounts=accounts, authorisations=authorisations, context=context, pseudonyms=names)
         wanted = ScanRequest(
-            sources, folder, format, context=found, settings=chosen, pseudonyms=names, command=command()
+            sources, folder, format, context=found, settings=chosen, pseudonyms=names, command=command(), room=room
         )
         done = replay(ReplayRequest(wanted, every, growth), display)
     timed = truth and timing(folder, truth, pseudonyms=lambda kind, ids: [names.one(kind, id) for id in ids])

@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from stillwatch.cli import options
 from stillwatch.cli.app import app, command, summary
+from stillwatch.progress import Forecast, spoken
 from stillwatch.terminal import Display, out
 
 
@@ -28,7 +30,7 @@ def demo(
     from stillwatch.worlds import write_world
 
     world, run_dir = out_dir / "world", out_dir / "run"
-    with Display() as display:
+    with Display(Forecast(), spoken) as display:
         display.stage("making the world `demo`")
         made = write_world("demo", world, seed=seed)
         pseudonyms = Pseudonyms.none()
@@ -79,6 +81,11 @@ def scan_command(
     key_file: Annotated[
         Path | None, typer.Option(help="Key of the pseudonyms; made if absent.", envvar="STILLWATCH_KEY_FILE")
     ] = None,
+    memory: options.Memory = options.MEMORY,
+    threads: options.Threads = 0,
+    tmp: options.Tmp = None,
+    engine: options.Engine = "duckdb",
+    spark: options.Spark = options.LOCAL,
 ) -> None:
     """Find the operators behind the accounts of an API log.
 
@@ -90,6 +97,7 @@ def scan_command(
 
     Day by day: stillwatch scan logs/2026-09-02.jsonl --state state --out run
     """
+    room = options.room(memory, threads, tmp)
     from stillwatch.errors import UsageError
     from stillwatch.ingest.accounts import load_context
     from stillwatch.ingest.pseudonyms import Pseudonyms, load_key
@@ -101,16 +109,19 @@ def scan_command(
         raise UsageError("--as-of, --forget and --retain speak of a state: give --state DIR as well")
     if state is None and (run is None or not sources):
         raise UsageError("give a log to read and --out RUN (or --state DIR)")
+    if state is not None and engine == "spark":
+        raise UsageError("--state is kept by the engine in the process: leave --engine spark out")
     if as_of and run is None:
         raise UsageError("--as-of DAY is about a run: give --out RUN as well")
 
     chosen = load(settings)
     names = Pseudonyms.keyed(load_key(key_file)[0]) if pseudonyms == "keyed" else Pseudonyms.none()
-    with Display() as display:
+    with Display(None if state else Forecast(), spoken) as display:
         found = load_context(accounts=accounts, authorisations=authorisations, context=context, pseudonyms=names)
         wanted = ScanRequest(
-            sources or [], run or Path(), format, context=found, settings=chosen, pseudonyms=names, command=command()
-        )
+            sources or [], run or Path(), format, context=found, settings=chosen, pseudonyms=names, command=command(),
+            room=room, spark=spark if engine == "spark" else "",
+        )  # fmt: skip
         if state is None:
             scan(wanted, display)
         else:

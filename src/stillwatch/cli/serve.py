@@ -36,6 +36,9 @@ def serve(
     behind_proxy: Annotated[
         bool, typer.Option("--behind-proxy", help="A proxy in front ends TLS, and nobody else reaches the port.")
     ] = False,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Make a small world beside the state and send it, for a look around.")
+    ] = False,
     policy: Annotated[Path | None, typer.Option(help="Policy (TOML); else the shipped one: shadow mode.")] = None,
     limits: Annotated[Path | None, typer.Option(help="Limits and intervals of the service (TOML).")] = None,
     accounts: Annotated[Path | None, typer.Option(help="Accounts table (Parquet, CSV, JSON lines).")] = None,
@@ -55,10 +58,14 @@ def serve(
 
     stillwatch serve --state state
 
+    stillwatch serve --state demo --demo
+
     stillwatch serve --state state --host 0.0.0.0 --keys keys.json --tls-certificate chain.pem --tls-key key.pem
     """
     _needed()
+    from stillwatch.cli.live_demo import make_world, send
     from stillwatch.decisions import load_policy
+    from stillwatch.errors import UsageError
     from stillwatch.ingest.accounts import load_context
     from stillwatch.ingest.pseudonyms import Pseudonyms, load_key
     from stillwatch.service.keys import Keys
@@ -69,15 +76,24 @@ def serve(
     from stillwatch.service.settings import load as load_limits
     from stillwatch.settings import load
 
+    folder = data or state.with_name(state.name + ".live")
+    if demo:
+        if keys is not None or accounts or authorisations or context:
+            raise UsageError("--demo brings its own world, and takes no keys")
+        world, pseudonyms = folder / "world", "none"
+        make_world(world)
+        accounts, authorisations, context = world / "accounts.parquet", world / "authorisations.toml", world
     address = Address(host, port, tls_certificate, tls_key, behind_proxy)
     known = Keys.load(keys)
     address.check(not known.open)
     names = Pseudonyms.keyed(load_key(key_file)[0]) if pseudonyms == "keyed" else Pseudonyms.none()
     beside = load_context(accounts=accounts, authorisations=authorisations, context=context, pseudonyms=names)
-    folder = data or state.with_name(state.name + ".live")
     where = store or str(folder / "parcels.sqlite")
-    walk = Walk(state, folder, where, load(settings), names, beside, load_limits(limits), command())
-    run(Setup(walk, load_policy(policy), known), address)
+    intervals = load_limits(limits)
+    if demo and limits is None:
+        intervals = intervals.model_copy(update={"look_seconds": 5.0})
+    walk = Walk(state, folder, where, load(settings), names, beside, intervals, command())
+    run(Setup(walk, load_policy(policy), known), address, (lambda url: send(url, folder / "world")) if demo else None)
 
 
 @keys_app.command(name="add")

@@ -132,7 +132,7 @@ class Decision:
     def at(self, now: datetime) -> Decision:
         """The decision as it holds at `now`: what has expired allows, and says so."""
         if self.expires_at is None or now < self.expires_at or self.by is By.DEFAULT:
-            return self
+            return self  # what has expired is a default already
         reason = f"expired on {self.expires_at:%Y-%m-%d %H:%M} UTC: {self.reason}"
         return replace(
             self, action=Action.ALLOW, would=Action.ALLOW, proposed=None, rate=None, scope=Scope.ACCOUNT, only=(),

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+import shutil
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,12 @@ MANIFEST = "manifest.json"
 
 
 @contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that replaces it when the block ends well, and is removed when it does not."""
-    temporary = path.with_name(f".{path.name}.tmp")
+def atomic(path: Path, writer: str = "") -> Iterator[Path]:
+    """A temporary path beside `path` that replaces it when the block ends well, and is removed when it does not.
+
+    `writer` tells several writers of one path apart.
+    """
+    temporary = path.with_name(f".{path.name}{writer and '-' + writer}.tmp")
     try:
         yield temporary
         with temporary.open("rb+") as handle:
@@ -46,14 +50,21 @@ class RunFolder:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             (self.root / MANIFEST).unlink(missing_ok=True)
-            for stale in (*self.root.glob("*.parquet"), *self.root.glob(".*.tmp"), self.root / "report.html"):
-                stale.unlink(missing_ok=True)
+            # tables may be folders of parts; scratch files are those of a run that was killed
+            for pattern in ("*.parquet", ".*.tmp", ".scratch-*", "report.html"):
+                for stale in self.root.glob(pattern):
+                    shutil.rmtree(stale) if stale.is_dir() else stale.unlink(missing_ok=True)
         except OSError as error:
             raise RunError(f"cannot write the run folder {self.root}: {error.strerror}") from error
 
     def path(self, name: str) -> Path:
         """Where table `name` lies."""
         return self.root / f"{name}.parquet"
+
+    def parts(self, name: str) -> list[Path]:
+        """Files of table `name`, in order: one, or the parts that the executors of a cluster wrote."""
+        path = self.path(name)
+        return sorted(path.glob("*.parquet")) if path.is_dir() else [path]
 
     @contextmanager
     def writer(self, name: str, schema: pa.Schema | None = None) -> Iterator[pq.ParquetWriter]:
@@ -76,10 +87,16 @@ class RunFolder:
         with self.writer(name, table.schema) as out:
             out.write_table(table)
 
-    def read(self, name: str, columns: list[str] | None = None) -> pa.Table:
-        """Table `name`; RunError if it is not there or cannot be read."""
+    def read(
+        self, name: str, columns: list[str] | None = None, where: tuple[str, Collection[str]] | None = None
+    ) -> pa.Table:
+        """Table `name`, or its rows in whose column `where[0]` stands one of `where[1]`.
+
+        RunError if it is not there or cannot be read.
+        """
+        chosen = None if where is None else [(where[0], "in", sorted(where[1]))]
         try:
-            return pq.read_table(self.path(name), columns=columns)
+            return pq.read_table(self.path(name), columns=columns, filters=chosen)
         except FileNotFoundError as error:
             raise RunError(f"{self.root} has no table {name}: is it a finished run folder?") from error
         except (OSError, pa.ArrowInvalid) as error:

@@ -10,16 +10,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
+import ibis
+import ibis.expr.types as ir
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stillwatch.errors import RunError
+from stillwatch.engine.duckdb import limits, no_room
+from stillwatch.engine.room import Room
 from stillwatch.model import SKETCHES
 
+REASON = "duplicate event_id"
 _WHERE = ("event_id", "source_id", "source_row")
-ORDER = ", ".join(["time", "account_id", *(n for n in SKETCHES.names if n not in ("time", "account_id", *_WHERE))])
+_OTHERS = [n for n in SKETCHES.names if n not in ("time", "account_id", *_WHERE)]
+ORDER = ", ".join(["time", "account_id", *_OTHERS])
 _QUERY = f"""
 with twice as (
     select hash(event_id) as h from read_parquet($path) group by h having count(*) > 1
@@ -39,19 +44,26 @@ order by file, place
 """
 
 
-def find(path: Path, scratch: Path, memory: str = "1GB", older: Sequence[Path] = ()) -> pa.Table:
+def find(path: Path, scratch: Path, room: Room | None = None, older: Sequence[Path] = ()) -> pa.Table:
     """Rows of tables of sketches whose event_id another row has that stays: file, place, source_id, source_row.
 
     `older` are tables without duplicates among them. `file` is 0 for `path` and n for the n-th of `older`, `place` the
-    row in it from 0. Grouped by a 64-bit hash of the id, which spills to `scratch` beyond `memory`; ids of equal hash
-    are then compared.
+    row in it from 0. Grouped by a 64-bit hash of the id, which spills to `scratch` beyond the memory of `room`; ids of
+    equal hash are then compared.
     """
     values = {"path": str(path), "many": bool(older), "older": [str(p) for p in older] or [str(path)]}
-    with duckdb.connect(config={"memory_limit": memory, "temp_directory": str(scratch), "threads": 2}) as engine:
-        try:
-            return engine.sql(_QUERY, params=values).to_arrow_table()
-        except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
-            raise RunError(f"no room to look for duplicates: {error}") from error
+    room = room or Room()
+    with duckdb.connect(config=limits(room, scratch)) as engine, no_room(room, "looking for duplicates"):
+        return engine.sql(_QUERY, params=values).to_arrow_table()
+
+
+def losers(sketches: ir.Table) -> ir.Table:
+    """source_id and source_row of the rows that `find` finds in one table, by any engine."""
+    twice = sketches.group_by("event_id").agg(n=sketches.count())
+    rows = sketches.semi_join(twice.filter(twice.n > 1), "event_id")
+    order = ["time", "account_id", *_OTHERS, "source_id", "source_row"]
+    rows = rows.mutate(nth=ibis.row_number().over(ibis.window(group_by="event_id", order_by=order)))
+    return rows.filter(rows.nth > 0).select("source_id", "source_row").order_by("source_id", "source_row")
 
 
 def without(path: Path, places: npt.NDArray[np.int64], out: Path) -> None:

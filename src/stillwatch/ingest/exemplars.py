@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import duckdb
+import ibis
+import ibis.expr.types as ir
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from stillwatch.engine.base import Engine
 from stillwatch.model import SKELETONS
 
 _PARTS = {"whole": "skeleton", "lead": "lead_skeleton", "trail": "trail_skeleton", "system": "system_skeleton"}
@@ -30,27 +33,31 @@ class Exemplars:
             order = sorted(self.texts, key=lambda key: (-self.texts[key][1], key))
             self.texts = {key: self.texts[key] for key in order[: self.limit // 2]}
 
-    def table(self, sketches: Path | Sequence[Path]) -> pa.Table:
-        """`model.SKELETONS` of those that at least two events of the tables `sketches` have, by part and skeleton."""
-        paths = [sketches] if isinstance(sketches, Path) else sketches
-        if not paths:
-            return SKELETONS.empty_table()
+    def known(self) -> pa.Table:
+        """part, skeleton and text of what was gathered, in order."""
         keys = sorted(self.texts)
-        known = pa.table({
+        return pa.table({
             "part": pa.array([part for part, _ in keys], pa.string()),
             "skeleton": pa.array([value for _, value in keys], pa.uint64()),
             "text": pa.array([self.texts[key][0] for key in keys], pa.string()),
         })  # fmt: skip
-        counted = " union all ".join(
-            f"select '{part}' as part, {column} as skeleton, count(*) as events from read_parquet($path)"
-            f" where {column} in (select skeleton from known where part = '{part}') group by all"
-            for part, column in _PARTS.items()
-        )
-        with duckdb.connect(config={"memory_limit": "1GB", "threads": 2}) as engine:
-            engine.register("known", known)
-            found = engine.sql(
-                f"select skeleton, part, text, events from known join ({counted}) using (part, skeleton)"
-                " where events > 1 order by part, skeleton",
-                params={"path": [str(path) for path in paths]},
-            ).to_arrow_table()
-        return found.cast(SKELETONS)
+
+    def table(self, sketches: Sequence[Path], engine: Engine, scratch: Path) -> pa.Table:
+        """`model.SKELETONS` of those that at least two events of the tables `sketches` have, by part and skeleton."""
+        if not sketches or not self.texts:
+            return SKELETONS.empty_table()
+        known = scratch / "known.parquet"
+        pq.write_table(self.known(), known)
+        return engine.run(counted(engine.table(sketches), engine.table(known))).cast(SKELETONS)
+
+
+def counted(sketches: ir.Table, known: ir.Table) -> ir.Table:
+    """Of the texts `known` those that at least two events have, with how many, by part and skeleton."""
+    counts = []
+    for part, column in _PARTS.items():
+        wanted = known.filter(known.part == part).select("skeleton")
+        here = sketches.select(skeleton=column).semi_join(wanted, "skeleton")
+        counts.append(here.group_by("skeleton").agg(events=here.count()).mutate(part=ibis.literal(part)))
+    found = known.inner_join(ibis.union(*counts, distinct=False), ["part", "skeleton"])
+    found = found.filter(found.events > 1).order_by("part", "skeleton")
+    return found.select("skeleton", "part", "text", "events")

@@ -51,12 +51,17 @@ class Chunk:
     late: int = 0
 
 
-def read(source: Source, settings: IngestSettings, wanted: set[str] | None = None) -> Iterator[Chunk]:
-    """Chunks of a file in order. `wanted`: the columns to read, where the container can leave others out."""
+def read(
+    source: Source, settings: IngestSettings, wanted: set[str] | None = None, groups: range | None = None
+) -> Iterator[Chunk]:
+    """Chunks of a file in order. `wanted`: the columns to read, where the container can leave others out.
+
+    `groups`: the row groups to read of a Parquet file; None reads all.
+    """
     if source.problem:
         raise UnreadableError(source.problem)
     if source.container == "parquet":
-        yield from _parquet(source, wanted)
+        yield from _parquet(source, wanted, groups)
     elif source.container == "csv":
         yield from _csv(source)
     elif source.format == "otel":
@@ -80,20 +85,22 @@ def _json_lines(source: Source) -> Iterator[Lines]:
     return elements(stream) if source.container == "array" else lines(stream)
 
 
-def _parquet(source: Source, wanted: set[str] | None) -> Iterator[Chunk]:
-    done = 0
+def _parquet(source: Source, wanted: set[str] | None, groups: range | None) -> Iterator[Chunk]:
+    done = begun = 0
     try:
         with pq.ParquetFile(source.path, buffer_size=1 << 20, pre_buffer=False) as file:
             names = [n for n in file.schema_arrow.names if wanted is None or n in wanted]
             total = max(file.metadata.num_rows, 1)
-            for group in range(file.num_row_groups):
+            groups = range(file.num_row_groups) if groups is None else groups
+            done = begun = sum(file.metadata.row_group(group).num_rows for group in range(groups.start))
+            for group in groups:
                 size = _batch_rows(file.metadata.row_group(group), set(names))
                 for batch in file.iter_batches(size, row_groups=[group], columns=names, use_threads=False):
                     rows = np.arange(done + 1, done + 1 + batch.num_rows, dtype=np.int64)
                     done += batch.num_rows
                     yield Chunk(source, batch, rows, bytes=source.bytes * batch.num_rows // total)
     except (OSError, pa.ArrowException) as error:
-        if not done:
+        if done == begun == 0:
             raise UnreadableError(f"is no whole Parquet file: {_first_line(error)}") from error
         yield _rest(source, done, "Parquet data is damaged")
 

@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from stillwatch.hashing import buffers, hash64_array
 from stillwatch.ingest.columns import valid_text
-from stillwatch.ingest.text.extract import Texts, last_user, utf8
+from stillwatch.ingest.text.extract import Texts, answers, last_user, utf8
+from stillwatch.ingest.text.fingerprint import fingerprints
 from stillwatch.ingest.text.kernel import Lexical, sketch
 from stillwatch.ingest.text.messages import instructions, tool_names
 from stillwatch.ingest.text.show import masked
@@ -29,10 +30,12 @@ Bytes: TypeAlias = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class SketchColumns:
-    """Text columns of `model.SKETCHES`, masked text of skeletons that repeat, texts cut, messages that were no JSON."""
+    """Text columns of `model.SKETCHES`, masked text of skeletons that repeat, texts cut, messages that were no JSON.
+    `answers`: text columns of `model.ANSWERS` and `row`, the place in the batch, of the rows with an answer."""
 
     columns: pa.RecordBatch
     skeletons: pa.RecordBatch
+    answers: pa.RecordBatch
     cut: int
     malformed: int
 
@@ -54,7 +57,8 @@ def sketch_batch(events: pa.RecordBatch | pa.Table, settings: SketchSettings | N
              ("system", "system_skeleton", told)]  # fmt: skip
     rows = [row for part, name, texts in parts if settings.exemplars for row in _repeated(part, columns[name], *texts)]
     skeletons = pa.RecordBatch.from_pylist(rows, schema=SKELETONS)
-    return SketchColumns(batch, skeletons, user.cut + cut, user.malformed)
+    answers, long = _answers(events, user, settings)
+    return SketchColumns(batch, skeletons, answers, user.cut + cut + long, user.malformed)
 
 
 def _strings(events: pa.RecordBatch | pa.Table, name: str) -> pa.Array:
@@ -81,6 +85,29 @@ def _system(column: pa.Array, among: dict[int, str], most: int) -> tuple[Bytes, 
     once = sketch(data, offsets)
     whole = pa.array(texts, pa.large_binary()).take(encoded.indices)
     return buffers(whole), Lexical(*(values[place] for values in once)), int(long[place].sum())
+
+
+def _answers(events: pa.RecordBatch | pa.Table, user: Texts, settings: SketchSettings) -> tuple[pa.RecordBatch, int]:
+    """Sketches of the rows with an answer, without what stands in the user's last message; and how many were cut."""
+    read = _strings(events, "response") if settings.answers else pa.nulls(0, pa.string())
+    rows = np.flatnonzero(np.asarray(read.is_valid()))
+    found = answers(read.take(pa.array(rows)), settings.max_text_bytes)
+    prints = fingerprints(found.data, found.offsets, *_taken(user.data, user.offsets, rows))
+    columns = {
+        "row": pa.array(rows), "words": pa.array(prints.words), "text": pa.array(prints.text),
+        "fingerprints": pa.ListArray.from_arrays(pa.array(prints.offsets.astype(np.int32)), pa.array(prints.values)),
+    }  # fmt: skip
+    return pa.RecordBatch.from_pydict(columns).filter(pa.array(prints.words > 0)), found.cut
+
+
+def _taken(data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> Bytes:
+    """The texts of some rows."""
+    if len(rows) == len(offsets) - 1:
+        return data, offsets
+    whole = pa.LargeBinaryArray.from_buffers(
+        pa.large_binary(), len(offsets) - 1, [None, pa.py_buffer(offsets), pa.py_buffer(data)]
+    )
+    return buffers(whole.take(pa.array(rows)))
 
 
 def _tools(tools: pa.Array) -> pa.Array:

@@ -17,7 +17,7 @@ from stillwatch.ingest.pseudonyms import KINDS, Pseudonyms
 from stillwatch.ingest.readers import Chunk, renamed
 from stillwatch.ingest.sketch import sketch_batch
 from stillwatch.ingest.streams import Lines
-from stillwatch.model import EVENTS, SKETCHES
+from stillwatch.model import ANSWERS, EVENTS, SKETCHES
 from stillwatch.settings import IngestSettings
 
 
@@ -33,11 +33,13 @@ class Job:
 
 @dataclass
 class Done:
-    """A chunk worked off. `sketches` has the columns of `model.SKETCHES`, `skeletons` those of `model.SKELETONS`."""
+    """A chunk worked off. `sketches`, `skeletons` and `answers` have the columns of their tables in `model`."""
 
     source_id: int
+    kept: int
     sketches: pa.RecordBatch
     skeletons: pa.RecordBatch
+    answers: pa.RecordBatch
     rejects: list[tuple[int, str]]
     rows_in: int
     counts: Counter[str] = field(default_factory=Counter)
@@ -82,14 +84,21 @@ def _sketched_before(chunk: Chunk, job: Job) -> Done:
     assert isinstance(chunk.payload, pa.RecordBatch)
     assert chunk.rows is not None
     parcel = parcels.of_chunk(chunk.payload, int(chunk.rows[0]) == 1, job.pseudonyms)
-    place = SKETCHES.get_field_index("source_id")
-    source = pa.array(np.full(parcel.sketches.num_rows, chunk.source.id, dtype=np.int32))
-    sketches = parcel.sketches.set_column(place, SKETCHES.field(place), source)
-    rows_in = len(parcel.rejects) + parcel.sketches.num_rows
-    done = Done(chunk.source.id, sketches, parcels.skeletons(parcel), parcel.rejects, rows_in)
+    sketches, answers = (_of_file(rows, chunk.source.id) for rows in (parcel.sketches, parcel.answers))
+    rows_in = len(parcel.rejects) + sketches.num_rows
+    done = Done(
+        chunk.source.id, sketches.num_rows, sketches, parcels.skeletons(parcel), answers, parcel.rejects, rows_in
+    )
     done.counts, done.repaired, done.present = parcel.counts, parcel.repaired, parcel.present
     done.names, done.bytes = parcel.names, chunk.bytes
     return done
+
+
+def _of_file(rows: pa.RecordBatch, source: int) -> pa.RecordBatch:
+    """Rows under the number of the file that they stand in."""
+    place = rows.schema.get_field_index("source_id")
+    number = pa.array(np.full(rows.num_rows, source, dtype=np.int32))
+    return rows.set_column(place, rows.schema.field(place), number)
 
 
 def raw_rows(chunk: Chunk, settings: IngestSettings) -> Raw:
@@ -139,10 +148,13 @@ def _sketch(source_id: int, found: Canonical, job: Job) -> Done:
         if name in out:
             out[name] = job.pseudonyms.array(name, out[name])
     out |= {name: text.columns.column(name) for name in text.columns.schema.names}
+    sketches = pa.RecordBatch.from_arrays([out[field.name].cast(field.type) for field in SKETCHES], schema=SKETCHES)
     done = Done(
         source_id,
-        pa.RecordBatch.from_arrays([out[field.name].cast(field.type) for field in SKETCHES], schema=SKETCHES),
+        size,
+        sketches,
         text.skeletons,
+        _answers(sketches, text.answers),
         [],
         0,
     )
@@ -151,3 +163,13 @@ def _sketch(source_id: int, found: Canonical, job: Job) -> Done:
     done.counts["cut_texts"] = text.cut
     done.present.update({name: size - events.column(name).null_count for name in EVENTS.names})
     return done
+
+
+def _answers(sketches: pa.RecordBatch, found: pa.RecordBatch) -> pa.RecordBatch:
+    """Rows of `model.ANSWERS`: what is kept of answers, with whose they are."""
+    whose = sketches.select([name for name in ANSWERS.names if name in _OF_THE_EVENT]).take(found.column("row"))
+    columns = [(whose if field.name in _OF_THE_EVENT else found).column(field.name) for field in ANSWERS]
+    return pa.RecordBatch.from_arrays(columns, schema=ANSWERS)
+
+
+_OF_THE_EVENT = frozenset({"event_id", "source_id", "source_row", "time", "account_id", "model"})

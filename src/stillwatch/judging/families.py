@@ -11,13 +11,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from stillwatch.judging.combine import Finding, combine
-from stillwatch.judging.matched import Strata, groups_of, table
+from stillwatch.judging.matched import Strata, in_parts, table
 from stillwatch.population import Floats, Groups, Ints, Population
 from stillwatch.progress import SILENT, Progress
 from stillwatch.signals import Signal
 
 GROUPS_AT_ONCE = 8_000
 MEMBERSHIPS_AT_ONCE = 2_000_000
+HELD_AT_ONCE = 400_000
+"""Memberships of matched groups whose statistics are computed at once: what they share takes a kilobyte each."""
 PEERS = 400
 """Accounts of a stratum that make a lone account's null."""
 LEAST_PEERS = 60
@@ -44,17 +46,26 @@ def several(
     for chunk in _chunks([len(rows) for rows in operators], matched_groups):
         here = operators[chunk.start : chunk.stop]
         drawn = [strata.draw(rows, matched_groups, rng) for rows in here]
-        pools, mine = groups_of(drawn, len(population)), Groups.of(here, len(population))
+        mine = Groups.of(here, len(population))
+        # one large operator's matched groups alone may be more memberships than fit
+        pools = in_parts(drawn, len(population), HELD_AT_ONCE)
+        found = np.concatenate([_matched(population, pool, signals) for pool in pools], axis=1)
         observed = np.stack([signal.statistics(population, mine) for signal in signals])
         nulls = [
             customers[signal.name]
             if signal.background == "customers"
-            else table(signal.statistics(population, pools), len(here), matched_groups)
-            for signal in signals
+            else table(found[place], len(here), matched_groups)
+            for place, signal in enumerate(signals)
         ]
         parts.append(combine(observed, nulls, signals))
         progress.advance(len(here))
     return join(parts, len(signals))
+
+
+def _matched(population: Population, pool: Groups, signals: Sequence[Signal]) -> Floats:
+    """Statistics of matched groups, [signals, groups]; not of those that are compared with single customers."""
+    none = np.full(len(pool), np.nan)
+    return np.stack([none if s.background == "customers" else s.statistics(population, pool) for s in signals])
 
 
 def lone(population: Population, rows: Ints, signals: Sequence[Signal], strata: Strata, *, seed: int) -> Finding:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -24,7 +26,7 @@ def gather(run: RunFolder, context: Context) -> Population:
     return Population(
         ids=ids,
         summaries=run.read("summaries"),
-        traits_table=run.read("traits"),
+        traits_table=partial(_view, run),
         accounts=accounts if context.accounts is not None else None,
         hand=_hand(run.read("operators"), ids),
         embedding=(sums / n).astype(np.float32),
@@ -32,6 +34,11 @@ def gather(run: RunFolder, context: Context) -> Population:
         authorised=_authorised(context, accounts),
         available=_available(run, context),
     )
+
+
+def _view(run: RunFolder, view: str) -> pa.Table:
+    """Traits of one view: together they may be larger than all the rest that judging holds."""
+    return run.read("traits", where=("view", [view]))
 
 
 def _hand(operators: pa.Table, ids: npt.NDArray[np.str_]) -> Ints:
@@ -75,14 +82,14 @@ def _together(granted: list[Authorisation]) -> Authorisation:
 
 def _available(run: RunFolder, context: Context) -> frozenset[str]:
     """`events.X` and `accounts.X` that hold any value."""
-    parquet = pq.ParquetFile(run.path("sketches")).metadata
     found = set()
-    for group in range(parquet.num_row_groups):
-        for place in range(parquet.row_group(group).num_columns):
-            column = parquet.row_group(group).column(place)
-            counted = column.statistics
-            if counted is None or not counted.has_null_count or counted.null_count < parquet.row_group(group).num_rows:
-                found.add(f"events.{column.path_in_schema.split('.')[0]}")
+    for path in run.parts("sketches"):
+        parquet = pq.ParquetFile(path).metadata
+        for group in map(parquet.row_group, range(parquet.num_row_groups)):
+            for column in map(group.column, range(group.num_columns)):
+                counted = column.statistics
+                if counted is None or not counted.has_null_count or counted.null_count < group.num_rows:
+                    found.add(f"events.{column.path_in_schema.split('.')[0]}")
     if context.accounts is not None:
         found |= {
             f"accounts.{name}" for name in ACCOUNTS.names if context.accounts[name].null_count < len(context.accounts)

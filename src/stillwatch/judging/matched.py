@@ -8,6 +8,7 @@ needed, the wider one is taken: application, then age, is given up, volume last.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,6 +23,8 @@ NEIGHBOURS = (64, 256)
 """Accounts of a stratum of neighbours in volume, for members whose volume few others have: without it the largest of a
 group would be replaced by anybody, and matched groups would look more alike than the group (measured: its homogeneity
 had a p-value above .8 in most cases)."""
+DRAWS_AT_ONCE = 1 << 23
+"""Random numbers held at once."""
 SPARE = 20
 """Accounts a stratum needs beyond twice the members drawn from it."""
 
@@ -88,20 +91,25 @@ class Strata:
             left = left[~np.isin(self.keys[level][left], served)]
             if not len(left):
                 break
-        rows = np.concatenate(drawn, axis=1) if drawn else np.empty((groups, 0), np.int64)
+        rows = np.concatenate(drawn, axis=1) if drawn else np.empty((groups, 0), np.int32)
         return [np.unique(row[row >= 0]) for row in rows]
 
 
 def _choose(candidates: Ints, count: int, groups: int, rng: np.random.Generator) -> Ints:
     """[groups, count] rows without repetition within a group; -1 where there are too few candidates."""
+    candidates = candidates.astype(np.int32)
     count_here = min(count, len(candidates))
     if count_here == 0:
-        return np.full((groups, count), -1)
+        return np.full((groups, count), -1, np.int32)
     if len(candidates) > 64 * count_here * count_here:
         # a repetition within a group is rarer than one group in a hundred, and merely drops one stand-in
         return candidates[rng.integers(0, len(candidates), (groups, count_here))]
-    keys = rng.random((groups, len(candidates)))
-    return candidates[np.argpartition(keys, count_here - 1, axis=1)[:, :count_here]]
+    drawn = np.empty((groups, count_here), candidates.dtype)
+    step = max(1, DRAWS_AT_ONCE // len(candidates))
+    for start in range(0, groups, step):  # the same numbers as all at once
+        keys = rng.random((min(step, groups - start), len(candidates)))
+        drawn[start : start + step] = candidates[np.argpartition(keys, count_here - 1, axis=1)[:, :count_here]]
+    return drawn
 
 
 def _joint(*codes: Ints) -> Ints:
@@ -151,6 +159,20 @@ def _age(population: Population) -> Ints:
 def groups_of(drawn: list[list[Ints]], size: int) -> Groups:
     """All matched groups of several operators as one `Groups`, operator by operator."""
     return Groups.of([rows for operator in drawn for rows in operator], size)
+
+
+def in_parts(drawn: list[list[Ints]], size: int, most: int) -> Iterator[Groups]:
+    """The same in parts of about `most` memberships."""
+    part: list[Ints] = []
+    held = 0
+    for rows in (rows for operator in drawn for rows in operator):
+        if part and held + len(rows) > most:
+            yield Groups.of(part, size)
+            part, held = [], 0
+        part.append(rows)
+        held += len(rows)
+    if part:
+        yield Groups.of(part, size)
 
 
 def table(values: Floats, operators: int, groups: int) -> Floats:

@@ -23,7 +23,7 @@ from stillwatch.linking.null import Null, null
 from stillwatch.linking.pairs import Pairs, log_p, scan_pairs
 from stillwatch.linking.shuffle import shuffled
 from stillwatch.linking.strata import Strata, application, codes, strata
-from stillwatch.linking.views import VIEWS
+from stillwatch.linking.views import LINKED, VIEWS
 from stillwatch.model import LINKS
 from stillwatch.settings import LinkingSettings
 
@@ -128,8 +128,7 @@ def _left_out(settings: LinkingSettings) -> frozenset[str]:
     unknown = sorted(set(settings.without) - VIEWS.keys())
     if unknown:
         raise UsageError(f"settings: linking.without: no view is called {unknown[0]!r}")
-    context = {v.name for v in VIEWS.values() if v.kind == "context" and v.name not in ("country", "carrier")}
-    return frozenset(context.union(settings.without))
+    return frozenset((VIEWS.keys() - LINKED).union(settings.without))
 
 
 def content_pairs(

@@ -4,8 +4,12 @@ Rare words take in people who use the same library of templates; embeddings take
 traits take in people at whose home a proxy stands. Measured on a campaign with half cover traffic: eleven honest
 accounts beside 128 members, every one by a single kind. So a member needs two kinds of which one is control, or
 words and an embedding that leans the members' way by a third as far as theirs do at least, or an embedding that nearly
-does as theirs do or that chance would not yield for anybody of the whole log. What was missed joins by control and
+does as theirs do. What was missed joins by control and
 one more kind, or by words and an embedding that are both so certain.
+
+Words speak for a member only if they are as large a part of what it asks as of the others': a relay and a school have a
+few of everybody's. Measured where two rings sent public questions (two worlds): 14 honest accounts accused beside 333
+of the rings with words of any share, 6 beside 327 so; on four other worlds it lost 3 of 434.
 
 That is repeated until nobody comes or goes: people taken in together speak for each other in the first round (measured
 where the ring's accounts also carried real people's requests: of 44 honest accounts six were left after one round, and
@@ -21,9 +25,9 @@ import scipy.sparse as sp
 
 from stillwatch.linking import embeddings, groups
 from stillwatch.linking.fdr import q_values
-from stillwatch.linking.matrix import Floats
+from stillwatch.linking.matrix import Floats, Ints
 from stillwatch.linking.null import Null
-from stillwatch.linking.sources import LEAST, membership
+from stillwatch.linking.sources import LEAST, TYPICAL, membership
 
 ROUNDS = 4
 LEAN = 0.35
@@ -65,7 +69,7 @@ def _once(
     fdr: float,
 ) -> groups.Group | None:
     nodes = control.shared.nodes
-    by_words = membership(*words, group.members)[0] if words[0].shape[1] else np.zeros(nodes)
+    by_words, theirs = _worded(words, group.members, nodes)
     by_embedding, near = _embedded(where, group, nodes)
     by_control = groups.member_log_p(control, group.members)
     kinds = np.stack([q_values(log_p, float(nodes)) <= fdr for log_p in (by_words, by_embedding, by_control)])
@@ -78,10 +82,10 @@ def _once(
     if where is None:
         alike = kinds.any(axis=0)
     else:
-        certain = (by_embedding <= chance) | (kinds[0] & kinds[1])
-        alike = (certain & (near >= LEAN)) | (kinds[1] & (near >= NEAR))
+        worded = (by_words <= chance) & theirs & (near >= LEAN)
+        alike = kinds[1] & (worded | (near >= NEAR))
     stays = inside & (shares | alike)
-    asks = (np.maximum(by_words, by_embedding) <= chance) & (near >= LEAN)
+    asks = (np.maximum(by_words, by_embedding) <= chance) & theirs & (near >= LEAN)
     joins = ~inside & allowed & ((shares & (by_control <= np.log(fdr))) | asks)
     members = np.flatnonzero(stays | joins)
     if len(members) < LEAST:
@@ -95,6 +99,15 @@ def fisher(log_a: Floats, log_b: Floats) -> Floats:
     """Log p of two independent p-values together (Fisher 1925), natural logs, by place."""
     total = -(log_a + log_b)
     return np.asarray(np.log1p(total) - total)
+
+
+def _worded(words: tuple[sp.csr_matrix, Floats], members: Ints, nodes: int) -> tuple[Floats, np.ndarray]:
+    """Log p of each node's words against the group's, and whether as large a part of them is the group's own as of a
+    typical member's (`TYPICAL`), [N] each; 0 and False without words."""
+    if not words[0].shape[1]:
+        return np.zeros(nodes), np.zeros(nodes, dtype=bool)
+    log_p, rate, _ = membership(*words, members)
+    return log_p, rate >= TYPICAL * np.median(rate[members])
 
 
 def _embedded(where: embeddings.Points | None, group: groups.Group, nodes: int) -> tuple[Floats, Floats]:

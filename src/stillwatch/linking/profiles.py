@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,15 +20,69 @@ COLUMNS = ("account_id", "vector", *manner.COLUMNS)
 """Of sketches, that are read."""
 
 
-def from_sketches(sketches: pq.ParquetFile, accounts: pa.Array) -> pa.Table:
+def from_sketches(sketches: Sequence[Path], accounts: pa.Array) -> pa.Table:
     """One row an account, in the order of `accounts`: sums over its events, see model.PROFILES."""
-    sums, counts = np.zeros((len(accounts), PROFILE)), np.zeros(len(accounts), np.int64)
-    ways = np.zeros((len(accounts), MANNER))
-    for batch in sketches.iter_batches(ROWS, columns=list(COLUMNS)):
-        rows = pc.index_in(batch["account_id"], value_set=accounts).to_numpy().astype(np.int64)
-        more = summed(batch, rows, len(accounts))
-        sums, counts, ways = sums + more[0], counts + more[1], ways + more[2]
-    return table(accounts, counts, sums, ways)
+    total = Sums()
+    for path in sketches:
+        for batch in pq.ParquetFile(path).iter_batches(ROWS, columns=list(COLUMNS)):
+            total.add(batch)
+    return aligned(total.table(), accounts)
+
+
+PARTIAL = pa.schema([("account_id", pa.string()), ("events", pa.int64()),
+                     ("sums", pa.list_(pa.float64())), ("manner", pa.list_(pa.float64()))])  # fmt: skip
+"""Sums of some accounts; rows of one account add."""
+
+
+class Sums:
+    """Sums by account while events stream past; memory grows with the accounts, not with the events."""
+
+    def __init__(self) -> None:
+        self.place: dict[str, int] = {}
+        self.sums, self.ways = np.zeros((1024, PROFILE)), np.zeros((1024, MANNER))
+        self.counts = np.zeros(1024, np.int64)
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Take events: the `COLUMNS` of sketches."""
+        encoded = batch["account_id"].dictionary_encode()
+        here = encoded.dictionary.to_pylist()
+        rows = np.array([self.place.setdefault(account, len(self.place)) for account in here], np.int64)
+        while len(self.place) > len(self.counts):
+            self.sums, self.ways = (np.concatenate([old, np.zeros_like(old)]) for old in (self.sums, self.ways))
+            self.counts = np.concatenate([self.counts, np.zeros_like(self.counts)])
+        # by the accounts of the batch, so that a batch costs the same however many accounts there are
+        sums, counts, ways = summed(batch, encoded.indices.to_numpy().astype(np.int64), len(here))
+        self.sums[rows] += sums
+        self.counts[rows] += counts
+        self.ways[rows] += ways
+
+    def table(self) -> pa.Table:
+        """PARTIAL."""
+        n = len(self.place)
+        lists = (
+            pa.FixedSizeListArray.from_arrays(pa.array(values[:n].ravel()), width).cast(pa.list_(pa.float64()))
+            for values, width in ((self.sums, PROFILE), (self.ways, MANNER))
+        )
+        return pa.table([pa.array(list(self.place), pa.string()), pa.array(self.counts[:n]), *lists], schema=PARTIAL)
+
+
+def of_partition(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """PARTIAL of all events of some accounts, for an engine that has dealt them out."""
+    total = Sums()
+    for batch in batches:
+        total.add(batch)
+    yield from total.table().to_batches(max_chunksize=4096)
+
+
+def aligned(partial: pa.Table, accounts: pa.Array) -> pa.Table:
+    """model.PROFILES in the order of `accounts` from PARTIAL with one row an account."""
+    rows = pc.index_in(partial["account_id"].combine_chunks(), value_set=accounts).to_numpy().astype(np.int64)
+    sums, ways, counts = np.zeros((len(accounts), PROFILE)), np.zeros((len(accounts), MANNER)), np.zeros(len(accounts))
+    if len(rows):
+        sums[rows] = partial["sums"].combine_chunks().flatten().to_numpy().reshape(-1, PROFILE)
+        ways[rows] = partial["manner"].combine_chunks().flatten().to_numpy().reshape(-1, MANNER)
+        counts[rows] = partial["events"].to_numpy()
+    return table(accounts, counts.astype(np.int64), sums, ways)
 
 
 def summed(batch: pa.RecordBatch, rows: Ints, accounts: int) -> tuple[Floats, Ints, Floats]:

@@ -29,6 +29,9 @@ TIE = 1e-7
 """What nearness in the common order is worth: less than any difference of text."""
 POPULAR = 0.3
 """Tokens that a larger share of the nodes holds are left out when neighbours are sought: they cost most, say least."""
+WINDOW = 2_048
+"""Holders of one token that are looked at for each of them, those nearest in the common order: a template of twenty
+thousand accounts has four hundred million pairs, and ties go to those nearest in that order anyway."""
 RESOLUTIONS = (1.0, 6.0)
 """Of Leiden: coarse ones for large sources, fine ones for small."""
 LEAST = 5
@@ -139,21 +142,23 @@ def membership(rows: sp.csr_matrix, total: Floats, members: Ints) -> tuple[Float
     own = (held >= 2) & (held >= OWN * degree)
     # a member's own use of a token must not speak for the member
     own_without = (held >= 3) & (held - 1 >= OWN * (degree - 1))
-    flags = np.where(
-        inside[np.repeat(np.arange(nodes), np.diff(rows.indptr))], own_without[rows.indices], own[rows.indices]
-    )
-    count = np.add.reduceat(np.append(flags, False).astype(np.float64), rows.indptr[:-1])
-    count = np.where(np.diff(rows.indptr) > 0, count, 0.0)
+    count = np.asarray(rows @ own.astype(np.float64))
+    count[members] = rows[members] @ own_without.astype(np.float64)
     rate = np.divide(count, total, out=np.zeros(nodes), where=total > 0)
     chance = (count[~inside].sum() + 1) / (total[~inside].sum() + 2) if (~inside).any() else 0.5
-    return np.where(count > 0, binom.logsf(count - 1, total, chance), 0.0), rate, float(chance)
+    # hardly any node has one of a community's own tokens, and there are thousands of communities to ask about
+    some = np.flatnonzero(count > 0)
+    log_p = np.zeros(nodes)
+    log_p[some] = binom.logsf(count[some] - 1, total[some], chance)
+    return log_p, rate, float(chance)
 
 
-def _nearest(rows: sp.csr_matrix, rank: Ints) -> tuple[Ints, Floats]:
+def _nearest(rows: sp.csr_matrix, rank: Ints, window: int = WINDOW) -> tuple[Ints, Floats]:
     """The `NEIGHBOURS` nearest of each node by cosine, [N, K] (-1 where there are fewer), and the cosines.
 
     Ties go to those nearest in one order of all nodes (`rank`, [N]): of a thousand accounts with one template each
-    has the same thousand equals, and only a common order makes the chosen ones mutual.
+    has the same thousand equals, and only a common order makes the chosen ones mutual. Of a token with more than
+    `window` holders a node sees as many of them as that, around itself in this order.
     """
     nodes = rows.shape[0]
     degree = np.bincount(rows.indices, minlength=rows.shape[1])
@@ -163,12 +168,25 @@ def _nearest(rows: sp.csr_matrix, rank: Ints) -> tuple[Ints, Floats]:
     length = np.sqrt(np.asarray(scaled.multiply(scaled).sum(axis=1)).ravel())
     # a node with one rare token must not be everybody's neighbour
     unit = (sp.diags(1 / (length + 2 * weight.max(initial=1.0))) @ scaled).tocsr()
+    if degree[rare].max(initial=0) <= window:
+        return _strongest(unit, rank, window)
+    order = np.argsort(rank)  # in which a token's holders are windowed
+    best, value = np.empty((nodes, NEIGHBOURS), np.int64), np.empty((nodes, NEIGHBOURS))
+    found, value[order] = _strongest(unit[order], rank[order], window)
+    best[order] = np.where(found >= 0, order[found], -1)
+    return best, value
+
+
+def _strongest(unit: sp.csr_matrix, rank: Ints, window: int) -> tuple[Ints, Floats]:
+    """Rows with the highest inner products with each row of `unit`; `window` as for `_nearest`."""
     columns = unit.tocsc()
-    return _top(unit.indptr, unit.indices, unit.data, columns.indptr, columns.indices, columns.data, rank, NEIGHBOURS)
+    columns.sort_indices()
+    three = (columns.indptr, columns.indices, columns.data)
+    return _top(unit.indptr, unit.indices, unit.data, *three, rank, NEIGHBOURS, window)
 
 
 @nb.njit(cache=True)
-def _top(indptr, indices, data, cptr, cindices, cdata, rank, most):  # type: ignore[no-untyped-def]
+def _top(indptr, indices, data, cptr, cindices, cdata, rank, most, window):  # type: ignore[no-untyped-def]
     nodes = len(indptr) - 1
     best = np.full((nodes, most), -1, np.int64)
     value = np.zeros((nodes, most))
@@ -178,7 +196,11 @@ def _top(indptr, indices, data, cptr, cindices, cdata, rank, most):  # type: ign
         n = 0
         for x in range(indptr[i], indptr[i + 1]):
             a = indices[x]
-            for y in range(cptr[a], cptr[a + 1]):
+            held, start = cptr[a + 1] - cptr[a], 0
+            if held > window:
+                start = np.searchsorted(cindices[cptr[a] : cptr[a + 1]], i) - window // 2
+            for step in range(min(held, window)):
+                y = cptr[a] + (start + step) % held
                 j = cindices[y]
                 if j == i:
                     continue

@@ -5,7 +5,8 @@ Relational steps are Ibis expressions, so that they run on any engine; hashes co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import ibis
 import ibis.expr.types as ir
@@ -19,23 +20,58 @@ from stillwatch.model import TRAITS
 SAMPLE = 4
 """`item_sample` keeps items whose hash is divisible by this."""
 
-Expression = Callable[[ir.Table], ir.Value]
+Parts = Callable[[ir.Table], tuple[ir.Value, ...]]
+
+
+@dataclass(frozen=True)
+class Token:
+    """How an event's token comes about: `parts` with `glue` between them; none where a part is null.
+
+    Rows are grouped by the parts as they are and written out as text only where a token is kept, since most are not:
+    so different parts must be different texts.
+    """
+
+    parts: Parts
+    glue: str = "|"
+
+    def spelled(self, values: Sequence[ir.Value]) -> ir.Value:
+        """The token as text, of the values of its parts; null where one is null."""
+        out = _text(values[0])
+        for value in values[1:]:
+            out = out + self.glue + _text(value)
+        return out
 
 
 def _text(value: ir.Value) -> ir.Value:
     return value.cast("string")
 
 
-def _join(*parts: ir.Value) -> ir.Value:
-    """Parts with bars between them; null if any part is null."""
-    out = _text(parts[0])
-    for part in parts[1:]:
-        out = out + "|" + _text(part)
-    return out
-
-
 def _known(value: ir.Value) -> ir.Value:
     return _text(value).fill_null("-")
+
+
+def _decimal(value: ir.Value) -> ir.Value:
+    """A number as text that every engine writes alike: in millionths, since engines print fractions differently."""
+    return _known((value.clip(-1e9, 1e9) * 1e6).round().cast("int64"))
+
+
+def _client(t: ir.Table) -> tuple[ir.Value, ...]:
+    some = t.user_agent.notnull() | t.ja4.notnull()
+    return (ibis.ifelse(some, _known(t.user_agent) + "|" + _known(t.ja4), ibis.null("string")),)
+
+
+def _parameters(t: ir.Table) -> tuple[ir.Value, ...]:
+    some = t.max_tokens.notnull() | t.temperature.notnull() | t.top_p.notnull()
+    said = _known(t.max_tokens) + "|" + _decimal(t.temperature) + "|" + _decimal(t.top_p)
+    return (ibis.ifelse(some, said, ibis.null("string")),)
+
+
+def _item_sample(t: ir.Table) -> tuple[ir.Value, ...]:
+    return _known(t.lead_skeleton), ibis.ifelse(t.item % SAMPLE == 0, t.item, ibis.null(t.item.type()))
+
+
+def _active_hour(t: ir.Table) -> tuple[ir.Value, ...]:
+    return (ibis.ifelse(t.turns.fill_null(1) <= 1, _bucket(t, 3600), ibis.null("int64")),)
 
 
 def _bucket(t: ir.Table, seconds: int) -> ir.Value:
@@ -43,59 +79,63 @@ def _bucket(t: ir.Table, seconds: int) -> ir.Value:
     return t.time.truncate("s").epoch_seconds().cast("int64") // seconds
 
 
-TOKENS: Mapping[str, Expression] = {
-    "system_skeleton": lambda t: _text(t.system_skeleton),
-    "tools": lambda t: _text(t.tools_skeleton),
-    "lead_skeleton": lambda t: _text(t.lead_skeleton),
-    "frame": lambda t: _join(t.lead_skeleton, t.trail_skeleton),
-    "skeleton": lambda t: _text(t.skeleton),
-    "near_duplicate": lambda t: _text(t.bands[0]),
-    "item": lambda t: _text(t.item),
-    "item_hour": lambda t: _join(t.item, _bucket(t, 3600)),
-    "skeleton_hour": lambda t: _join(t.lead_skeleton, _bucket(t, 3600)),
-    "skeleton_10min": lambda t: _join(t.lead_skeleton, _bucket(t, 600)),
-    "address": lambda t: _text(t.address),
-    "address_day": lambda t: _join(t.address, _bucket(t, 86_400)),
-    "address_prefix": lambda t: _text(t.address_prefix),
-    "client": lambda t: ibis.ifelse(
-        t.user_agent.notnull() | t.ja4.notnull(),
-        _known(t.user_agent) + "|" + _known(t.ja4),
-        ibis.null("string"),
-    ),
-    "conversation": lambda t: _text(t.conversation_id),
-    "reasoning_signature": lambda t: _text(t.reasoning_signature),
-    "key": lambda t: _text(t.key_id),
-    "parameters": lambda t: ibis.ifelse(
-        t.max_tokens.notnull() | t.temperature.notnull() | t.top_p.notnull(),
-        _known(t.max_tokens) + "|" + _known(t.temperature) + "|" + _known(t.top_p),
-        ibis.null("string"),
-    ),
-    "item_sample": lambda t: ibis.ifelse(
-        t.item % SAMPLE == 0, _known(t.lead_skeleton) + ":" + _text(t.item), ibis.null("string")
-    ),
-    "active_hour": lambda t: ibis.ifelse(t.turns.fill_null(1) <= 1, _text(_bucket(t, 3600)), ibis.null("string")),
-    "model_day": lambda t: _join(t.model, t.time.date()),
-    "carrier": lambda t: _text(t.asn),
-    "country": lambda t: _text(t.country),
+TOKENS: Mapping[str, Token] = {
+    "system_skeleton": Token(lambda t: (t.system_skeleton,)),
+    "tools": Token(lambda t: (t.tools_skeleton,)),
+    "lead_skeleton": Token(lambda t: (t.lead_skeleton,)),
+    "frame": Token(lambda t: (t.lead_skeleton, t.trail_skeleton)),
+    "skeleton": Token(lambda t: (t.skeleton,)),
+    "near_duplicate": Token(lambda t: (t.bands[0],)),
+    "item": Token(lambda t: (t.item,)),
+    "address": Token(lambda t: (t.address,)),
+    "address_day": Token(lambda t: (t.address, _bucket(t, 86_400))),
+    "address_prefix": Token(lambda t: (t.address_prefix,)),
+    "client": Token(_client),
+    "conversation": Token(lambda t: (t.conversation_id,)),
+    "reasoning_signature": Token(lambda t: (t.reasoning_signature,)),
+    "key": Token(lambda t: (t.key_id,)),
+    "parameters": Token(_parameters),
+    "item_sample": Token(_item_sample, glue=":"),
+    "active_hour": Token(_active_hour),
+    "model_day": Token(lambda t: (t.model, t.time.date())),
+    "carrier": Token(lambda t: (t.asn,)),
+    "country": Token(lambda t: (t.country,)),
 }
 """View -> token of an event; null where the event has none. Every engine must give the same strings."""
 
 
-def from_sketches(sketches: ir.Table) -> ir.Table:
-    """Traits of a sketches table (model.SKETCHES), unread until run: model.TRAITS by view, token and account."""
-    parts = [_view(sketches, name, token) for name, token in TOKENS.items()]
-    return ibis.union(*parts, distinct=False).order_by(["view", "token", "account_id"])
+def from_sketches(sketches: ir.Table) -> Iterator[ir.Table]:
+    """Traits of a sketches table (model.SKETCHES), view by view in the order of their names; each by token and account.
+
+    One after the other, so that an engine holds one view at a time.
+    """
+    for name in sorted(TOKENS):
+        rows, keys = keyed(sketches, name)
+        if not VIEWS[name].single:
+            rows = shared(rows, keys)
+        yield counted(rows, name, keys).order_by(["token", "account_id"])
 
 
-def _view(sketches: ir.Table, name: str, token: Expression) -> ir.Table:
-    rows = sketches.select(account_id=sketches.account_id, token=token(sketches))
-    counted = rows.filter(rows.token.notnull()).group_by(["account_id", "token"]).agg(n=ibis._.count())
-    if not VIEWS[name].single:
-        # every row is one account: tokens that one account holds cannot link
-        counted = counted.mutate(held=ibis._.count().over(ibis.window(group_by="token")))
-        counted = counted.filter(counted.held > 1).drop("held")
-    return counted.select(
-        account_id=counted.account_id, view=ibis.literal(name), token=counted.token, n=counted.n.cast("int64")
+def keyed(sketches: ir.Table, name: str, *more: str) -> tuple[ir.Table, list[str]]:
+    """Events that have a token in view `name`: account, columns `more` and the token's parts; and the parts' names."""
+    parts = {f"part{number}": part for number, part in enumerate(TOKENS[name].parts(sketches))}
+    rows = sketches.select("account_id", *more, **parts)
+    return rows.filter(*(rows[part].notnull() for part in parts)), list(parts)
+
+
+def shared(rows: ir.Table, keys: Sequence[str]) -> ir.Table:
+    """Rows whose token two accounts hold: one that a single account holds cannot link."""
+    held = rows.group_by(keys).agg(least=rows.account_id.min(), most=rows.account_id.max())
+    return rows.semi_join(held.filter(held.least != held.most), list(keys))
+
+
+def counted(rows: ir.Table, name: str, keys: Sequence[str], *more: str) -> ir.Table:
+    """model.TRAITS, and columns `more`, of the rows of one view."""
+    counts = rows.group_by(["account_id", *more, *keys]).agg(n=rows.count())
+    token = TOKENS[name].spelled([counts[key] for key in keys])
+    kept = {column: counts[column] for column in more}
+    return counts.select(
+        **kept, account_id="account_id", view=ibis.literal(name), token=token, n=counts.n.cast("int64")
     )
 
 

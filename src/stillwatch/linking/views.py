@@ -71,9 +71,16 @@ VIEWS: dict[str, View] = {
             single=True,
         ),
         View("signup_burst", "control", "registration", "ten minutes of sign-up", region=True, single=True),
-        View("skeleton_hour", "context", "", "template in one hour", region=True, application=True),
-        View("skeleton_10min", "context", "", "template in ten minutes", region=True, application=True),
-        View("item_hour", "context", "", "exact prompt in one hour", region=True, application=True),
+        View("skeleton_hour", "context", "", "template in one hour; a scan writes none", region=True, application=True),
+        View(
+            "skeleton_10min",
+            "context",
+            "",
+            "template in ten minutes; a scan writes none",
+            region=True,
+            application=True,
+        ),
+        View("item_hour", "context", "", "exact prompt in one hour; a scan writes none", region=True, application=True),
         # one source of text
         View("system_skeleton", "content", "system", "system instructions, masked", region=True, single=True),
         View("tools", "content", "system", "tools offered", region=True),
@@ -92,6 +99,12 @@ VIEWS: dict[str, View] = {
         View("country", "context", "", "country of the address; n = events", single=True),
     )
 }
+
+
+NULL = ("country", "carrier")
+"""Views of context that the null of linking reads."""
+LINKED = frozenset(view.name for view in VIEWS.values() if view.kind != "context" or view.name in NULL)
+"""Views that linking reads, of those listed."""
 
 
 def view_of(name: str) -> View:

@@ -184,7 +184,7 @@ async def events(request: Request, live: Live, _: Caller) -> Response:
 
 
 def _decided(live: Live, account: str) -> dict[str, Any]:
-    return as_dict(live.decided(account), account, live.decisions.snapshot.mode)
+    return as_dict(live.holds(account), account, live.decisions.snapshot.mode)
 
 
 async def decision(request: Request, live: Live, _: Caller) -> Response:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from stillwatch.decisions import Action, By, Casebook, Decision, Policy, RunFacts, Snapshot, read_facts, snapshot
 from stillwatch.decisions.actions import PROTECTED
+from stillwatch.model import Verdict
 from stillwatch.service.fast import Recognised
 
 RULE = "recognised"
@@ -118,8 +119,7 @@ class Decisions:
         self._docket = self.book.docket
         if run is not None:
             self.run, self.facts = run, facts
-            accused = {one.operator_id for one in made.said.values()}
-            self.seen = {name: seen for name, seen in self.seen.items() if seen.found.operator_id in accused}
+            self.seen = {name: seen for name, seen in self.seen.items() if _accused(facts, seen.found.operator_id)}
         if (old.mode, old.killed) != (made.mode, made.killed):
             self._note(None)
         else:
@@ -161,6 +161,12 @@ class Decisions:
                 await event.wait()
         except TimeoutError:
             return
+
+
+def _accused(facts: RunFacts | None, operator: str) -> bool:
+    """Whether a run accuses an operator, or the one that took its members."""
+    found = facts.operators.get(facts.merged.get(operator, operator)) if facts else None
+    return found is not None and found.verdict is Verdict.UNAUTHORISED_DISTILLATION
 
 
 def nothing(policy: Policy, book: Casebook) -> Snapshot:

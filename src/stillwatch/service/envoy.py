@@ -30,7 +30,7 @@ class Authorisation:
         account = request.headers.get(ACCOUNT, "")
         if not account:
             return Response(status_code=200)
-        decision = as_dict(live.decided(account), account, live.decisions.snapshot.mode)
+        decision = as_dict(live.holds(account), account, live.decisions.snapshot.mode)
         about = {"model": request.headers.get(MODEL), "region": request.headers.get(REGION)}
         outcome = self.guard.outcome(account, decision, about)
         headers = {"x-stillwatch-action": str(decision["action"]), **outcome.headers()}

@@ -130,7 +130,11 @@ def _query() -> str:
     sketches = ibis.table(ibis.Schema.from_pyarrow(SKETCHES), name="sketches")
     known = ibis.table(ibis.Schema.from_pyarrow(recognise.TOKENS_OF), name="known")
     parts = [
-        sketches.select(account_id=sketches.account_id, view=ibis.literal(name), token=TOKENS[name](sketches))
+        sketches.select(
+            account_id=sketches.account_id,
+            view=ibis.literal(name),
+            token=TOKENS[name].spelled(TOKENS[name].parts(sketches)),
+        )
         for name in USED
         if name in VIEWS
     ]

@@ -244,7 +244,7 @@ class Live:
             return account
         return names.one("account_id", account)
 
-    def decided(self, account: str) -> Decision:
+    def holds(self, account: str) -> Decision:
         """What holds for an account now, by the provider's id or its pseudonym."""
         return self.decisions.get(self.id_of(account), now())
 

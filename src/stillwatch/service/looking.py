@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from stillwatch.engine.room import Room, size
 from stillwatch.engine.runfolder import MANIFEST, RunFolder
 from stillwatch.errors import StillwatchError
 from stillwatch.ingest import parcels
@@ -85,7 +86,7 @@ class Looker:
         settings = settings.model_copy(update={"ingest": settings.ingest.model_copy(update={"workers": 1})})
         scan = ScanRequest(
             files, run, parcels.FORMAT, self.walk.context, settings, self.walk.pseudonyms, self.walk.command,
-            self.walk.limits.workers_memory,
+            Room(memory=size(self.walk.limits.workers_memory), threads=1),
         )  # fmt: skip
         kept = scan_state(StateRequest(self.walk.state, scan))
         build(RunFolder(run), self.walk.limits.recognise_rate, settings.linking.without).write(run / KNOWN)

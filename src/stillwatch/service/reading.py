@@ -113,11 +113,12 @@ def _parcel(done: work.Done, names: Pseudonyms) -> Parcel:
     kept, lost = done.sketches["source_row"].to_numpy(), np.array([row for row, _ in done.rejects], np.int64)
     rank = np.empty(done.rows_in, np.int64)
     rank[np.argsort(np.concatenate([kept, lost]), kind="stable")] = np.arange(1, done.rows_in + 1)
-    place = done.sketches.schema.get_field_index("source_row")
-    sketches = done.sketches.set_column(place, done.sketches.schema.field(place), pa.array(rank[: len(kept)]))
+    rows = parcels.laid_beside(done.sketches, done.answers)
+    place = rows.schema.get_field_index("source_row")
+    rows = rows.set_column(place, rows.schema.field(place), pa.array(rank[: len(kept)]))
     rejects = [(int(row), reason) for row, (_, reason) in zip(rank[len(kept) :], done.rejects, strict=True)]
     return Parcel(
-        sketches, done.rows_in, parcels.spell(names), rejects, done.skeletons.to_pylist(), done.counts, done.repaired,
+        rows, done.rows_in, parcels.spell(names), rejects, done.skeletons.to_pylist(), done.counts, done.repaired,
         done.present, done.names,
     )  # fmt: skip
 

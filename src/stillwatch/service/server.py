@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
+import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,8 +63,8 @@ class Address:
             )
 
 
-def serve(setup: Setup, address: Address) -> None:
-    """Serve until told to stop (SIGINT, SIGTERM); RunError if the address or the data folder is taken."""
+def serve(setup: Setup, address: Address, began: Callable[[str], object] | None = None) -> None:
+    """Serve until told to stop (SIGINT, SIGTERM); `began` is told the URL. RunError if address or folder are taken."""
     address.check(not setup.keys.open)
     logs.begin()
     sys.setswitchinterval(SWITCH)
@@ -76,8 +78,9 @@ def serve(setup: Setup, address: Address) -> None:
             ssl_certfile=None if address.certificate is None else str(address.certificate),
             ssl_keyfile=None if address.private_key is None else str(address.private_key),
         )  # fmt: skip
-        server = _Server(config, address)
-        server.run()
+        server = _Server(config, address, began)
+        with suppress(SystemExit):  # how uvicorn says that it could not start
+            server.run()
         if not server.started:
             raise RunError(f"cannot serve on {address.host}:{address.port}: is something else listening there?")
 
@@ -85,9 +88,19 @@ def serve(setup: Setup, address: Address) -> None:
 class _Server(uvicorn.Server):
     """Says where it listens once it does."""
 
-    def __init__(self, config: uvicorn.Config, address: Address) -> None:
+    def __init__(self, config: uvicorn.Config, address: Address, began: Callable[[str], object] | None) -> None:
         super().__init__(config)
-        self.address = address
+        self.address, self.began = address, began
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """To be told to stop is no failure: uvicorn would end by the signal itself."""
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
         """Listen."""
@@ -96,5 +109,7 @@ class _Server(uvicorn.Server):
             ports = [sock.getsockname()[1] for one in self.servers for sock in one.sockets]
             scheme = "https" if self.address.certificate else "http"
             host = f"[{self.address.host}]" if ":" in self.address.host else self.address.host
-            logs.say("serving", url=f"{scheme}://{host}:{ports[0] if ports else self.address.port}")
-            await asyncio.sleep(0)
+            url = f"{scheme}://{host}:{ports[0] if ports else self.address.port}"
+            logs.say("serving", url=url)
+            if self.began is not None:
+                self.kept = self.began(url)

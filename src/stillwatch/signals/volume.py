@@ -32,8 +32,8 @@ class Volume(Signal):
             "events": Field(lambda t: t.count()),
             "input_tokens": Field(lambda t: t.input_tokens.sum()),
             "output_tokens": Field(lambda t: t.output_tokens.sum()),
-            "first_seen": Field(lambda t: t.time.epoch_seconds().min(), "min"),
-            "last_seen": Field(lambda t: t.time.epoch_seconds().max(), "max"),
+            "first_seen": Field(lambda t: t.time.truncate("s").epoch_seconds().min(), "min"),
+            "last_seen": Field(lambda t: t.time.truncate("s").epoch_seconds().max(), "max"),
         }
 
     def measure(self, population: Population, groups: Groups) -> Floats:

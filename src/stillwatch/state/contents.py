@@ -18,7 +18,7 @@ from stillwatch.signals.summarise import columns
 
 FORMAT = 1
 """Of the folder."""
-DERIVING = 1
+DERIVING = 2
 """To be raised when summaries, traits or profiles come to mean something else under the same names."""
 
 

@@ -25,13 +25,13 @@ from stillwatch.engine.runfolder import RunFolder
 from stillwatch.ingest.text.profile import EXACT
 from stillwatch.linking.manner import STEP
 from stillwatch.linking.profiles import COLUMNS, summed, table
-from stillwatch.linking.traits import TOKENS, Expression
+from stillwatch.linking.traits import TOKENS, counted, keyed, shared
 from stillwatch.linking.views import VIEWS
 from stillwatch.model import MANNER, PROFILE, TRAITS
 from stillwatch.signals import all_signals
 from stillwatch.signals.summarise import summarise
 
-WITHIN_A_DAY = frozenset({"item_hour", "skeleton_hour", "skeleton_10min", "address_day", "model_day", "active_hour"})
+WITHIN_A_DAY = frozenset({"address_day", "model_day", "active_hour"})
 """Views whose tokens name a time within one UTC day: no other day can have them."""
 DAY_TRAITS = pa.schema([("day", pa.date32()), *((field.name, field.type) for field in TRAITS)])
 DAY_PROFILES = pa.schema(
@@ -61,17 +61,15 @@ def _write(out: RunFolder, name: str, table: pa.Table) -> None:
 def traits_by_day(sketches: ir.Table) -> ir.Table:
     """DAY_TRAITS of a sketches table, by day, view, token and account."""
     dated = sketches.mutate(day=sketches.time.date())
-    parts = [_view(dated, name, token) for name, token in TOKENS.items()]
+    parts = [_view(dated, name) for name in TOKENS]
     return ibis.union(*parts, distinct=False).order_by(["day", "view", "token", "account_id"])
 
 
-def _view(dated: ir.Table, name: str, token: Expression) -> ir.Table:
-    rows = dated.select("account_id", "day", token=token(dated))
-    counted = rows.filter(rows.token.notnull()).group_by(["account_id", "day", "token"]).agg(n=ibis._.count())
+def _view(dated: ir.Table, name: str) -> ir.Table:
+    rows, keys = keyed(dated, name, "day")
     if name in WITHIN_A_DAY and not VIEWS[name].single:
-        counted = counted.mutate(held=ibis._.count().over(ibis.window(group_by="token")))
-        counted = counted.filter(counted.held > 1).drop("held")
-    return counted.select("day", "account_id", view=ibis.literal(name), token="token", n=counted.n.cast("int64"))
+        rows = shared(rows, keys)
+    return counted(rows, name, keys, "day").select(DAY_TRAITS.names)
 
 
 def together(parts: ir.Table) -> ir.Table:

@@ -47,6 +47,15 @@ class State:
         state.check()
         return state
 
+    @classmethod
+    def view(cls, root: Path) -> State:
+        """Read `root` to look something up, whatever its pseudonyms; nothing is changed. RunError as for `open`."""
+        if not (root / ROOT).exists():
+            raise RunError(f"{root} is no state: it has no {ROOT}")
+        state = cls(root, _read(root))
+        state.check()
+        return state
+
     @property
     def batches(self) -> tuple[Batch, ...]:
         """What was merged, in order."""
@@ -75,7 +84,6 @@ class State:
 
     def seal(self, made: RunFolder) -> tuple[str, dict[str, File]]:
         """Flush a folder of new tables to disk and give it its name: (id, files). It is garbage until `commit`."""
-        shutil.rmtree(made.root / ".scratch", ignore_errors=True)
         name = made.root.name.removeprefix(".").removesuffix(".tmp")
         files = {path.stem: _file(path) for path in sorted(made.root.glob("*.parquet"))}
         _flush(made.root)

@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from stillwatch.engine.duckdb import duckdb_in
+from stillwatch.engine.room import Room
 from stillwatch.engine.runfolder import RunFolder
 from stillwatch.errors import UsageError
 from stillwatch.ingest.exemplars import Exemplars
@@ -114,7 +116,8 @@ def _repeated(state: State, batches: tuple[Batch, ...]) -> pa.Table:
     texts = Exemplars()
     for batch in batches:
         texts.add(state.of(batch).read("skeletons"))
-    return texts.table(state.paths("sketches", batches))
+    with duckdb_in(Room(), state.root / BATCHES) as (engine, scratch):
+        return texts.table(state.paths("sketches", batches), engine, scratch)
 
 
 def _pruned(state: State, old: Batch, texts: pa.Table, made: RunFolder) -> Batch:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillwatch import renaming
+from stillwatch.engine.duckdb import duckdb_in
 from stillwatch.engine.meter import Meter
 from stillwatch.engine.runfolder import RunFolder
 from stillwatch.errors import InputError
@@ -18,8 +20,8 @@ from stillwatch.ingest.accounts import everyone
 from stillwatch.ingest.exemplars import Exemplars
 from stillwatch.judging.record import evening
 from stillwatch.linking import identity, traits
+from stillwatch.model import ANSWERS, REJECTS, SKETCHES, TIME
 from stillwatch.model import OPERATORS as OPERATORS_SCHEMA
-from stillwatch.model import REJECTS, SKETCHES, TIME
 from stillwatch.pipeline import ScanRequest, conclude, engine_in, linked_and_judged
 from stillwatch.replay import known_by
 from stillwatch.state.contents import Memory
@@ -80,23 +82,31 @@ def _on(column: pa.ChunkedArray, days: set[date]) -> pa.ChunkedArray:
 
 
 def _events(state: State, run: RunFolder, request: ScanRequest, until: datetime | None) -> None:
-    """Sketches, skeletons and rejects of `run`; files are numbered through all batches."""
+    """Sketches, answers, skeletons and rejects of `run`; files are numbered through all batches."""
     first, rejects, texts = 0, [pa.Table.from_pylist([], schema=REJECTS)], Exemplars()
-    with run.writer("sketches") as out:
+    with run.writer("sketches") as out, run.writer("answers") as answers:
         for batch in state.batches:
             folder = state.of(batch)
-            for part in pq.ParquetFile(folder.path("sketches")).iter_batches(ROWS):
-                kept = part if until is None else part.filter(pc.less(part["time"], pa.scalar(until, TIME)))
-                place = pc.add(kept["source_id"], pa.scalar(first, pa.int32()))
-                columns = [place if field.name == "source_id" else kept[field.name] for field in SKETCHES]
-                out.write_batch(pa.RecordBatch.from_arrays(columns, schema=SKETCHES))
+            _copy(folder.path("sketches"), out, SKETCHES, first, until)
+            if "answers" in batch.files:  # a batch of an earlier version has none
+                _copy(folder.path("answers"), answers, ANSWERS, first, until)
             rejects.append(folder.read("rejects"))
             texts.add(folder.read("skeletons"))
             first += len(batch.report["inputs"])
     beside = [dict(zip(REJECTS.names, reject, strict=True)) for reject in request.context.rejects]
     rejects.append(pa.Table.from_pylist(beside, schema=REJECTS))
     run.write("rejects", pa.concat_tables(rejects))
-    run.write("skeletons", texts.table(run.path("sketches")))
+    with duckdb_in(request.room, run.root) as (engine, scratch):
+        run.write("skeletons", texts.table([run.path("sketches")], engine, scratch))
+
+
+def _copy(path: Path, out: pq.ParquetWriter, schema: pa.Schema, first: int, until: datetime | None) -> None:
+    """Append a table of events whose files are numbered from `first`."""
+    for part in pq.ParquetFile(path).iter_batches(ROWS):
+        kept = part if until is None else part.filter(pc.less(part["time"], pa.scalar(until, TIME)))
+        place = pc.add(kept["source_id"], pa.scalar(first, pa.int32()))
+        columns = [place if field.name == "source_id" else kept[field.name] for field in schema]
+        out.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
 
 
 def _days(state: State, run: RunFolder, request: ScanRequest, days: list[date], meter: Meter) -> None:

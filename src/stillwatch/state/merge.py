@@ -15,13 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stillwatch.engine.duckdb import DuckDBEngine
 from stillwatch.engine.meter import Meter
 from stillwatch.engine.runfolder import RunFolder
-from stillwatch.ingest import duplicates
+from stillwatch.ingest import answers, duplicates
 from stillwatch.ingest.ingest import ingest
 from stillwatch.model import REJECTS
-from stillwatch.pipeline import ScanRequest
+from stillwatch.pipeline import ScanRequest, engine_in
 from stillwatch.state.contents import Batch, digest_of_derived
 from stillwatch.state.derived import derive
 from stillwatch.state.folder import BATCHES, State
@@ -54,12 +53,14 @@ def merge(state: State, request: ScanRequest, meter: Meter) -> Merged:
                 context=replace(request.context, rejects=()),
                 progress=meter.progress,
                 known=known_files(state),
+                room=request.room,
             ).as_dict()
         if not report["inputs"]:
             return Merged()
         with meter.stage("duplicates"):
             _leave_out_forgotten(state, made, report)
-            twice = duplicates.find(made.path("sketches"), made.root / ".scratch", older=state.paths("sketches"))
+            with request.room.scratch(made.root) as scratch:
+                twice = duplicates.find(made.path("sketches"), scratch, request.room, state.paths("sketches"))
             batches, moved = _without_losers(state, twice, number, stack)
             mine = twice.filter(pc.equal(twice["file"], 0))
             _drop(made, mine["place"].to_numpy(), report, mine["source_id"].to_pylist(), DUPLICATE)
@@ -84,7 +85,7 @@ def derive_anew(state: State, request: ScanRequest, meter: Meter) -> None:
     number, days = state.contents.next, sorted(state.contents.days)
     with meter.stage("deriving"), state.making(BATCHES, number) as made:
         last = state.batches[-1]
-        for name in ("sketches", "skeletons", "rejects"):
+        for name in {"sketches", "answers", "skeletons", "rejects"}.intersection(last.files):
             made.write(name, state.of(last).read(name))
         _derive(state, state.paths("sketches"), days, made, request)
         name, files = state.seal(made)
@@ -101,11 +102,8 @@ def known_files(state: State) -> set[tuple[str, str]]:
 
 
 def _derive(state: State, sketches: Sequence[Path], days: list[date], made: RunFolder, request: ScanRequest) -> None:
-    engine = DuckDBEngine(memory=request.memory, scratch=made.root / ".scratch")
-    try:
+    with engine_in(made, request) as engine:
         derive(engine, sketches, days, made)
-    finally:
-        engine.close()
 
 
 def _but(days: Iterable[date], touched: Sequence[date]) -> tuple[date, ...]:
@@ -128,9 +126,12 @@ def _drop(
 ) -> None:
     """Take rows out of the new sketches and put them down as rejected for `reason`."""
     if len(places):
-        whole = made.root / ".whole.tmp"
+        whole, places = made.root / ".whole.tmp", np.sort(places).astype(np.int64)
         made.path("sketches").rename(whole)
-        duplicates.without(whole, np.sort(places).astype(np.int64), made.path("sketches"))
+        gone = pq.read_table(whole, columns=["source_id", "source_row"]).take(pa.array(places))
+        duplicates.without(whole, places, made.path("sketches"))
+        made.path("answers").rename(whole)
+        answers.without(whole, answers.keys(gone), made.path("answers"))
         whole.unlink()
         charged(report, sources, reason)
 

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillwatch.engine.runfolder import RunFolder
-from stillwatch.ingest import duplicates
+from stillwatch.ingest import answers, duplicates
 from stillwatch.model import REJECTS
 from stillwatch.state.contents import Batch
 from stillwatch.state.derived import TABLES
@@ -43,10 +43,12 @@ def rewritten(
     `duplicates_of` (source_id, source_row) are named among the rejects.
     """
     source, report = state.of(old), copy.deepcopy(old.report)
-    read = pq.read_table(source.path("sketches"), columns=["source_id"])["source_id"]
     places = np.sort(places).astype(np.int64)
-    charged(report, read.take(pa.array(places)).to_pylist(), reason)
+    gone = pq.read_table(source.path("sketches"), columns=["source_id", "source_row"]).take(pa.array(places))
+    charged(report, gone["source_id"].to_pylist(), reason)
     duplicates.without(source.path("sketches"), places, made.path("sketches"))
+    if "answers" in old.files:  # a batch of an earlier version has none
+        answers.without(source.path("answers"), answers.keys(gone), made.path("answers"))
     made.write("skeletons", source.read("skeletons"))
     rejects = source.read("rejects")
     if duplicates_of is not None:

@@ -1,12 +1,14 @@
-"""The last user message of each row, straight from the bytes of a column of JSON.
+"""The last user message of each row, or the answer, straight from the bytes of a column of JSON.
 
 Compiled code reads the usual shapes, [{role, content: "..."}] and [{role, parts or content: [{type: text, ...}]}]; any
-row with something else in it, however slightly, is left to `messages.asked`, which says the same of the usual ones.
+row with something else in it, however slightly, is left to `messages.asked` or `messages.answered`, which say the same
+of the usual ones.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numba as nb
 import numpy as np
@@ -14,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from stillwatch.hashing import buffers
-from stillwatch.ingest.text.messages import asked
+from stillwatch.ingest.text.messages import answered, asked
 
 _BAD = str.maketrans(dict.fromkeys(range(0xD800, 0xE000), "\ufffd"))
 _NAMES, _VALUES = b'"\\/bfnrt', b'"\\/\b\f\n\r\t'
@@ -234,8 +236,8 @@ def _message(data, i, b, out, w):  # type: ignore[no-untyped-def]  # noqa: PLR09
 
 
 @nb.njit(cache=True, nogil=True)
-def _row(data, i, b, out, w):  # type: ignore[no-untyped-def]
-    """(begin and end in `out` of the last user message, turns); turns is -1 for a row of another shape."""
+def _row(data, i, b, out, w, whose):  # type: ignore[no-untyped-def]
+    """(begin and end in `out` of the last message of `whose`, how many); -1 of them for a row of another shape."""
     i = _skip(data, i, b)
     if i >= b or data[i] != 91:
         return w, w, -1
@@ -245,9 +247,9 @@ def _row(data, i, b, out, w):  # type: ignore[no-untyped-def]
         i, w, who = _message(data, i, b, out, start)
         if i < 0:
             return begin, begin, -1
-        if who == USER and w > start:
+        if who == whose and w > start:
             begin, end, turns = start, w, turns + 1
-        elif who != USER:
+        elif who != whose:
             w = start
         i = _skip(data, i, b)
         if i < b and data[i] == 93:
@@ -258,11 +260,11 @@ def _row(data, i, b, out, w):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def _scan(data, offsets, out, begins, ends, turns):  # type: ignore[no-untyped-def]
+def _scan(data, offsets, out, begins, ends, turns, whose):  # type: ignore[no-untyped-def]
     base = offsets[0]
     for row in range(len(turns)):
         a, b = offsets[row], offsets[row + 1]
-        begins[row], ends[row], turns[row] = _row(data, a, b, out, a - base)
+        begins[row], ends[row], turns[row] = _row(data, a, b, out, a - base, whose)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -295,20 +297,52 @@ def utf8(texts: list[str | None]) -> pa.Array:
 
 def last_user(messages: pa.Array, most: int) -> Texts:
     """The last user message of each row of a column of valid UTF-8, cut at `most` bytes."""
-    rows = len(messages)
-    source, places = buffers(messages)
+    read = _usual(messages, USER)
+    left = np.flatnonzero((read.turns < 0) & np.asarray(messages.is_valid()))
+    found = [asked(text, None) for text in messages.take(pa.array(left)).to_pylist()]
+    read.turns[left] = [-1 if request.turns is None else request.turns for request in found]
+    data, offsets, cut = _together(read, left, [request.user or "" for request in found], most)
+    system = {int(row): request.system for row, request in zip(left, found, strict=True) if request.system}
+    return Texts(data, offsets, read.turns, system, cut, sum(request.malformed for request in found))
+
+
+def answers(responses: pa.Array, most: int) -> Texts:
+    """The answer of each row of a column of valid UTF-8, cut at `most` bytes; of several choices all."""
+    read = _usual(responses, ASSISTANT)
+    left = np.flatnonzero((read.turns != 1) & np.asarray(responses.is_valid()))
+    found = [answered(text) for text in responses.take(pa.array(left)).to_pylist()]
+    data, offsets, cut = _together(read, left, found, most)
+    return Texts(data, offsets, read.turns, {}, cut, 0)
+
+
+class _Read(NamedTuple):
+    """What compiled code found: bytes, and where each row's text begins and ends in them; turns -1 where it did not."""
+
+    out: npt.NDArray[np.uint8]
+    begins: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
+    turns: npt.NDArray[np.int32]
+
+
+def _usual(column: pa.Array, whose: int) -> _Read:
+    rows = len(column)
+    source, places = buffers(column)
     out = np.empty(int(places[-1] - places[0]), np.uint8)
     begins, ends, turns = np.zeros(rows, np.int64), np.zeros(rows, np.int64), np.full(rows, -1, np.int32)
-    _scan(source, places, out, begins, ends, turns)
-    left = np.flatnonzero((turns < 0) & np.asarray(messages.is_valid()))
-    found = [asked(text, None) for text in messages.take(pa.array(left)).to_pylist()]
+    _scan(source, places, out, begins, ends, turns, whose)
+    return _Read(out, begins, ends, turns)
+
+
+def _together(
+    read: _Read, left: npt.NDArray[np.int64], found: list[str], most: int
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], int]:
+    """(data, offsets, cut) of all rows; those that are `left` have the texts `found`."""
+    rows = len(read.turns)
     which = np.full(rows, -1, np.int64)
     which[left] = np.arange(len(left))
-    turns[left] = [-1 if request.turns is None else request.turns for request in found]
-    others, starts = buffers(utf8([request.user or "" for request in found]))
-    size = int(np.minimum(ends - begins, most)[which < 0].sum() + starts[-1] - starts[0])
+    others, starts = buffers(utf8(list(found)))
+    size = int(np.minimum(read.ends - read.begins, most)[which < 0].sum() + starts[-1] - starts[0])
     data, offsets = np.empty(size, np.uint8), np.zeros(rows + 1, np.int64)
-    cut = int(_gather(out, begins, ends, others, starts, which, most, data, offsets))
-    system = {int(row): request.system for row, request in zip(left, found, strict=True) if request.system}
+    cut = int(_gather(read.out, read.begins, read.ends, others, starts, which, most, data, offsets))
     data.flags.writeable = False  # as Arrow's are: one compiled kernel serves both
-    return Texts(data, offsets, turns, system, cut, sum(request.malformed for request in found))
+    return data, offsets, cut

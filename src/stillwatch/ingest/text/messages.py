@@ -1,4 +1,5 @@
-"""Messages -> what was asked now: the last user message, the system instructions, how many turns, which tools.
+"""Messages -> what was asked now: the last user message, the system instructions, how many turns, which tools; and an
+answer's text.
 
 Accepts the canonical form [{role, parts: [{type, content}]}], the common [{role, content}] with a string or a list of
 parts, one such message, {"messages": [...]}, and plain text. What looks like JSON and is none is taken as plain text.
@@ -16,6 +17,7 @@ USER = {"user", "human", None}
 SYSTEM = {"system", "developer"}
 _TOOL_PARTS = {"tool_call_response", "tool_result", "function_call_output"}
 _BODIES = ("parts", "content", "text")
+_BODIES_AND_ROLE = {*_BODIES, "role"}
 
 
 @dataclass(slots=True)
@@ -46,6 +48,26 @@ def asked(messages: str | None, system: str | None) -> Asked:
         return out
     _read(found, out)
     return out
+
+
+def answered(response: str | None) -> str:
+    """Text of an answer, reasoning included; of several choices all, with a line break between."""
+    if response is None or response[:1] not in ("[", "{", '"'):
+        return response or ""
+    try:
+        text = answer(parse(response))
+    except ValueError:
+        return response
+    return response if text is None else text  # an answer may be JSON itself
+
+
+def answer(value: Any) -> str | None:
+    """Text of an answer that is a JSON value; None if that holds no messages."""
+    if isinstance(value, dict) and isinstance(value.get("choices"), list):
+        value = [choice.get("message") or choice for choice in value["choices"] if isinstance(choice, dict)]
+    messages = value if isinstance(value, list) else [value]
+    said = isinstance(value, str) or any(isinstance(m, dict) and not _BODIES_AND_ROLE.isdisjoint(m) for m in messages)
+    return plain(value) if said else None
 
 
 def parse(text: str) -> Any:

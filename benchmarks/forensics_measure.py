@@ -1,0 +1,140 @@
+"""What the forensics benchmarks measure of a student, whatever kind of model it is: numpy alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from stillwatch.forensics.model import exact, radioactivity, twin_test
+from stillwatch.forensics.model.keys import Key
+from stillwatch.forensics.model.prf import derive, watermark_key
+from stillwatch.forensics.model.radioactivity import Pairs
+from stillwatch.forensics.model.watermark import Scheme
+
+DECOYS = 999
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+PARTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
+
+
+def key(name: str) -> Key:
+    """Keys of the benchmark; they are no secret."""
+    role = "control" if name == "control" else "operator"
+    return Key(name, 1, role, datetime(2026, 1, 1, tzinfo=UTC), derive(b"forensics benchmark", name))  # type: ignore[arg-type]
+
+
+@dataclass
+class Row:
+    """One statistic of one student under one key."""
+
+    student: str
+    statistic: str
+    key: str
+    units: int
+    observed: float
+    expected: float
+    z: float
+    log10_p: float
+    as_large: int
+    checks: int
+
+
+def marked_sums(pairs: Pairs, scheme: Scheme) -> dict[str, int]:
+    """Sums under the named keys."""
+    return {n: radioactivity.total(pairs, scheme, watermark_key(key(n).secret)) for n in ("op", "other", "control")}
+
+
+def marks(student: str, statistic: str, pairs: Pairs, scheme: Scheme, alarms: dict[str, Any]) -> Iterator[Row]:
+    """Rows of a watermark statistic; its false alarms under random keys go to `alarms`."""
+    others = radioactivity.decoy_totals(pairs, scheme, DECOYS, 0)
+    center = scheme.mean * float(pairs.weights.sum())
+    deviation = math.sqrt(scheme.variance * float((pairs.weights**2).sum()))
+    size = float(np.abs(pairs.weights).sum())
+    alarms.setdefault(statistic, {})[student] = rates(others, lambda s: radioactivity.log_p(pairs, scheme, s))
+    for name, value in marked_sums(pairs, scheme).items():
+        log_p = exact.log10(radioactivity.log_p(pairs, scheme, value))
+        large = int((others >= value).sum())
+        yield Row(
+            student, statistic, name, len(pairs), value / size, center / size, (value - center) / deviation, log_p,
+            large, DECOYS,
+        )  # fmt: skip
+
+
+def rates(sums: Ints, log_p: Any) -> dict[str, float]:
+    """Share of innocent sums with p at or below .05 and .01: p falls with the sum, so look for the least such sum."""
+    out = {}
+    kinds = np.unique(sums)
+    for level in (0.05, 0.01):
+        low, high = 0, len(kinds)
+        while low < high:
+            middle = (low + high) // 2
+            if log_p(int(kinds[middle])) <= math.log(level):
+                high = middle
+            else:
+                low = middle + 1
+        out[str(level)] = float((sums >= kinds[low]).mean()) if low < len(kinds) else 0.0
+    return out
+
+
+def twins(student: str, statistic: str, operator: str, difference: Floats, alarms: dict[str, Any]) -> Row:
+    """Row of a twin test on differences [n], served less unserved; its false alarms under random flips to `alarms`."""
+    done = twin_test.sign_flip(difference, DECOYS)
+    sizes = np.abs(twin_test.levels(difference))
+    weights, counts = np.unique(sizes[sizes > 0], return_counts=True)
+    flipped = (2 * np.random.default_rng(1).integers(0, 2, (DECOYS, len(sizes))) - 1) @ sizes
+    alarms.setdefault(statistic, {})[student] = rates(
+        flipped, lambda s: exact.log_tail(exact.sign(), weights, counts, s)
+    )
+    return Row(
+        student, statistic, operator, done.pairs, done.preferred, 0.5, done.z, exact.log10(done.log_p), done.as_large,
+        DECOYS,
+    )  # fmt: skip
+
+
+def naive_alarms(answers: list[Ints], scheme: Scheme) -> float:
+    """The trap: every token counted, a z-test at .01 under random keys."""
+    rows = np.concatenate([np.lib.stride_tricks.sliding_window_view(a, scheme.window + 1) for a in answers])
+    keys = np.random.default_rng(2).integers(0, 2**64, (300, 2), dtype=np.uint64)
+    sums = np.array([scheme.scores(k, rows[:, :-1], rows[:, -1]).sum() for k in keys])
+    z = (sums - scheme.mean * len(rows)) / math.sqrt(scheme.variance * len(rows))
+    return float((z > stats.norm.isf(0.01)).mean())
+
+
+def text_growth(
+    answers: Sequence[Ints], prompts: Sequence[Ints], scheme: Scheme, operator: str
+) -> list[dict[str, float]]:
+    """z of the text statistic at parts of the answers, measured, and as the root law predicts it from all of them."""
+    secret = watermark_key(key(operator).secret)
+
+    def measure(rows: Ints) -> tuple[int, float]:
+        pairs = radioactivity.text_pairs([answers[r] for r in rows], [prompts[r] for r in rows], scheme.window)
+        excess = radioactivity.total(pairs, scheme, secret) - scheme.mean * len(pairs)
+        return len(pairs), excess / math.sqrt(scheme.variance * len(pairs))
+
+    return _growth(measure, len(answers))
+
+
+def twin_growth(difference: Floats) -> list[dict[str, float]]:
+    """z of the twin test at parts of the twins, measured, and as the root law predicts it from all of them."""
+    return _growth(lambda rows: (len(rows), twin_test.sign_flip(difference[rows], 1).z), len(difference))
+
+
+def _growth(measure: Any, most: int) -> list[dict[str, float]]:
+    chance = np.random.default_rng(0)
+    units, whole = measure(np.arange(most))
+    points = []
+    for part in PARTS:
+        size = round(part * most)
+        if size < 10:
+            continue
+        drawn = [measure(chance.permutation(most)[:size]) for _ in range(10 if part < 1 else 1)]
+        n, z = (float(np.mean(values)) for values in zip(*drawn, strict=True))
+        points.append({"units": n, "z": z, "predicted": whole * math.sqrt(n / units)})
+    return points

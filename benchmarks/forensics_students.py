@@ -1,0 +1,230 @@
+"""Makes the models of the forensics benchmark and what the tests read of them; each student is kept, so it resumes.
+
+    python benchmarks/forensics_students.py --folder out/forensics [--scale 1] [--text FOLDER]
+
+A teacher learns from one half of the text. An operator asks it for answers; each request has twins, both marked. What
+was served becomes its student's data, alone or as a small part beside human text of the other half.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from tokenizers import Tokenizer
+from transformers import GPT2LMHeadModel
+
+import forensics_corpus as corpus
+import forensics_lab as lab
+from forensics_measure import key
+from stillwatch.forensics.model.twin_test import coins
+from stillwatch.forensics.model.watermark import Marker, Scheme
+
+Ints = npt.NDArray[np.int64]
+GREEN, GUMBEL = Scheme("green", 2, 0.25, 2.0), Scheme("gumbel", 2)
+DOSES = {"marked": 1.0, "marked_10": 0.10, "marked_3": 0.03}
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How large everything is; `scale` multiplies counts of answers and steps."""
+
+    vocabulary: int = 1024
+    teacher: tuple[int, int] = (96, 2)
+    student: tuple[int, int] = (64, 2)
+    teacher_steps: int = 500
+    student_steps: int = 250
+    answers: int = 1200
+    asked: int = 600
+
+    @classmethod
+    def scaled(cls, scale: float) -> Sizes:
+        d = cls()
+        counts = (d.teacher_steps, d.student_steps, d.answers, d.asked)
+        return cls(d.vocabulary, d.teacher, d.student, *(max(20, round(scale * n)) for n in counts))
+
+
+class Lab:
+    """The teacher, its answers, and students made of them, under `folder`."""
+
+    def __init__(self, folder: Path, sizes: Sizes, text: Path | None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.sizes = folder, sizes
+        taught, self.other_text = corpus.halves(text)
+        self.tokens = self._tokens("tokenizer.json", taught, sizes.vocabulary)
+        self.taught = np.array(self.tokens.encode(taught).ids, dtype=np.int64)
+        self.human = np.array(self.tokens.encode(self.other_text).ids, dtype=np.int64)
+        self.losses: dict[str, float] = {}
+        self.teacher = self.model("teacher", self._teach)
+        self.asked = lab.prompts(self.human, sizes.answers, 1)
+        self.probes = lab.prompts(self.human, sizes.asked, 2)
+        self.ids = [f"request-{n}" for n in range(sizes.answers)]
+
+    def _tokens(self, name: str, text: str, size: int) -> Tokenizer:
+        path = self.folder / name
+        if not path.exists():
+            lab.tokenizer(text, size).save(str(path))
+        return Tokenizer.from_file(str(path))
+
+    def _teach(self) -> GPT2LMHeadModel:
+        model = lab.fresh(self.sizes.vocabulary, *self.sizes.teacher, seed=0)
+        self.losses["teacher"] = lab.train(model, self.taught, self.sizes.teacher_steps, 0)
+        return model
+
+    def model(self, name: str, make: Callable[[], GPT2LMHeadModel]) -> GPT2LMHeadModel:
+        """A model by name, made once."""
+        path = self.folder / f"{name}.pt"
+        if path.exists():
+            model, self.losses[name] = torch.load(path, weights_only=False)
+            return model
+        started = time.process_time()
+        model = make()
+        torch.save((model, self.losses.get(name, float("nan"))), path)
+        print(
+            f"{name}: loss {self.losses.get(name, float('nan')):.3f}, {time.process_time() - started:.0f} CPU s",
+            flush=True,
+        )
+        return model
+
+    def kept(self, name: str, make: Callable[[], Any]) -> Any:
+        """An array by name, made once."""
+        path = self.folder / f"{name}.npy"
+        if not path.exists():
+            np.save(path, make())
+        return np.load(path)
+
+    def answers(self, name: str, marker: Marker | None, seed: int) -> Ints:
+        """One answer of the teacher to each request."""
+        return self.kept(f"answers-{name}", lambda: lab.answers(self.teacher, self.asked, seed, marker))
+
+    def twins(self, name: str, scheme: Scheme | None) -> tuple[Ints, Ints]:
+        """(served, not served) answers of an operator whose key is `name`."""
+        marker = (lambda seed: Marker(key(name), scheme, seed)) if scheme else (lambda _: None)
+        label = f"{name}-{scheme.kind if scheme else 'plain'}"
+        both = np.stack([self.answers(f"{label}-{n}", marker(n), 10 * n + len(label)) for n in (0, 1)])
+        coin = coins(key(name).secret, self.ids)
+        rows = np.arange(len(coin))
+        return both[coin, rows], both[1 - coin, rows]
+
+    def student(
+        self, name: str, stream: Ints, *, base: GPT2LMHeadModel | None = None, seed: int = 7
+    ) -> GPT2LMHeadModel:
+        """A student trained from scratch on a stream, or further from `base`."""
+
+        def make() -> GPT2LMHeadModel:
+            model = lab.fresh(self.sizes.vocabulary, *self.sizes.student, seed=seed)
+            if base is not None:
+                model.load_state_dict(base.state_dict())
+            steps = self.sizes.student_steps // (1 if base is None else 2)
+            rate = 2e-3 if base is None else 1e-3
+            self.losses[name] = lab.train(model, stream, steps, seed, rate)
+            return model
+
+        return self.model(name, make)
+
+
+def stream(made: Lab, name: str) -> Ints:
+    """A student's training data; all of one length."""
+    piece = lab.PROMPT + lab.ANSWER
+    size = len(made.asked) * piece
+    if name == "human":
+        return np.resize(made.human, size)
+    if name == "teacher_data":
+        return np.resize(made.taught, size)
+    served = lab.joined(made.asked, made.twins(*OPERATOR_OF.get(name, ("op", GREEN)))[0])
+    part = served[: round(DOSES.get(name, 1.0) * len(made.asked)) * piece]
+    return lab.mixed([part, np.resize(made.human, size)[: size - len(part)]], seed=3)
+
+
+def texts_of(made: Lab, name: str, model: GPT2LMHeadModel) -> Ints:
+    """What a student says to the probes: [asked, PROMPT + ANSWER]."""
+    return made.kept(f"text-{name}", lambda: np.concatenate([made.probes, lab.answers(model, made.probes, 5)], axis=1))
+
+
+def read(made: Lab, name: str, model: GPT2LMHeadModel, operator: str, scheme: Scheme | None) -> None:
+    """Keep what the tests read: text, log-probabilities of twins."""
+    texts_of(made, name, model)
+    for side, answer in zip(("served", "unserved"), made.twins(operator, scheme), strict=True):
+        made.kept(f"twins-{name}-{side}", lambda a=answer: lab.log_probabilities(model, made.asked, a))
+
+
+OPERATOR_OF = {"other_key": ("other", GREEN), "unmarked": ("op", None), "gumbel": ("op", GUMBEL)}
+"""Whose twins a student is asked about; all others: those of operator `op`, marked green."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("out/forensics"))
+    parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--text", type=Path)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    made = Lab(given.folder, Sizes.scaled(given.scale), given.text)
+    students = {}
+    for name in ("human", "marked", "marked_10", "marked_3"):
+        students[name] = made.student(name, stream(made, name))
+        read(made, name, students[name], *OPERATOR_OF.get(name, ("op", GREEN)))
+    later = made.student("fine_tuned", stream(made, "human"), base=students["marked"])
+    read(made, "fine_tuned", later, "op", GREEN)
+    served = made.twins("op", GREEN)[0]
+    for share in (25, 50):
+        new = made.kept(
+            f"reworded-{share}",
+            lambda s=share: lab.reworded(np.concatenate([made.asked, served], axis=1), students["human"], s / 100, 9),
+        )
+        name = f"reworded_{share}"
+        read(made, name, made.student(name, new.reshape(-1)), "op", GREEN)
+    for name in ("gumbel", "unmarked", "teacher_data", "other_key"):
+        read(made, name, made.student(name, stream(made, name)), *OPERATOR_OF.get(name, ("op", GREEN)))
+    read(made, "teacher", made.teacher, "op", GREEN)
+    foreign(made, served)
+    (given.folder / "losses.json").write_text(json.dumps(made.losses, indent=1))
+
+
+def foreign(made: Lab, served: Ints) -> None:
+    """A student with a tokeniser of its own; its text comes back in the provider's tokens, ragged, padded with -1."""
+    own = made._tokens("foreign.json", made.other_text, made.sizes.vocabulary // 2)
+    turn = [made.tokens.decode(row.tolist()) for row in np.concatenate([made.asked, served], axis=1)]
+    stream = np.array([id for text in turn for id in own.encode(text).ids], dtype=np.int64)
+    model = made.student("foreign", stream)  # its upper tokens are never used
+
+    def say() -> Ints:
+        given = [own.encode(made.tokens.decode(row.tolist())).ids for row in made.probes]
+        width = min(len(ids) for ids in given)
+        start = np.array([ids[-width:] for ids in given], dtype=np.int64)
+        said = lab.answers(model, start, 5)
+        back = [made.tokens.encode(own.decode(row.tolist())).ids for row in said]
+        out = np.full((len(back), max(len(ids) for ids in back)), -1, dtype=np.int64)
+        for place, ids in enumerate(back):
+            out[place, : len(ids)] = ids
+        return out
+
+    made.kept("text-foreign", say)
+    for side, answer in zip(("served", "unserved"), made.twins("op", GREEN), strict=True):
+        made.kept(f"twins-foreign-{side}", lambda a=answer: _foreign_logs(made, model, own, a))
+
+
+def _foreign_logs(made: Lab, model: GPT2LMHeadModel, own: Tokenizer, answer: Ints) -> npt.NDArray[np.float64]:
+    """Log-probability of each answer after its prompt in the student's tokens, cut at the model's length."""
+    out = np.empty(len(answer))
+    for place, (prompt, said) in enumerate(zip(made.asked, answer, strict=True)):
+        before = own.encode(made.tokens.decode(prompt.tolist())).ids
+        after = own.encode(made.tokens.decode(said.tolist())).ids[: lab.LENGTH - len(before)]
+        ids = np.array([before + after], dtype=np.int64)
+        out[place] = lab.log_probabilities(model, ids[:, : len(before)], ids[:, len(before) :])[0] / len(after)
+    return out
+
+
+if __name__ == "__main__":
+    main()

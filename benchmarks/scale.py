@@ -1,0 +1,239 @@
+"""How a scan grows with the log: seconds by stage, peak memory, and the ratio to reading the same columns.
+
+    python benchmarks/scale.py [--scales 1 3 10 30] [--threads 2] [--memory 3GB] [--no-text] [--work DIR]
+
+A scale of 1 is the world `innocent` at full size, about 1.07 million events of 6,000 accounts over 28 days; at 10 it
+has ten times the events and the accounts. In each run DuckDB first reads all columns that the scan reads, decoded, with
+as many threads; then the command line scans in a process of its own, whose memory and processor seconds (with its
+children's) are sampled, and what its display said about the time left is kept. On a machine that others use, wall clock
+says little: processor seconds are what to compare. With --no-text the log has no columns of text, as if sketches were
+there already. Results are added to benchmarks/results/scale.json; docs/performance.md is written from them
+(benchmarks/performance_page.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import psutil
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.table import Table
+
+from stillwatch.ingest.tally import unused
+from stillwatch.model import EVENTS
+from stillwatch.settings import IngestSettings
+
+RESULTS = Path(__file__).parent / "results" / "scale.json"
+PAUSE = 2.0
+"""Seconds between two looks at a process: asking for its share of memory costs time of its own."""
+TEXT = ("system", "messages", "tools", "response")
+LINE = re.compile(r"\[ *([\d.]+) s\] (.*?)(?: \d+ %)?(?:, about (.+) left)?$")
+
+
+def world_at(scale: float, work: Path) -> Path:
+    """The world, made if it is not there."""
+    world = work / f"world-{scale:g}"
+    if not (world / "truth" / "accounts.parquet").exists():
+        subprocess.run(stillwatch("world", "innocent", "--out", world, "--scale", str(scale)), check=True)
+    return world
+
+
+def without_text(world: Path, work: Path) -> Path:
+    """Its events without columns of text."""
+    out = work / f"{world.name}-no-text"
+    if not (out / ".whole").exists():
+        shutil.rmtree(out, ignore_errors=True)
+        for path in sorted((world / "events").rglob("*.parquet")):
+            target = out / path.relative_to(world / "events")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            names = [name for name in pq.read_schema(path).names if name not in TEXT]
+            pq.write_table(pq.read_table(path, columns=names, partitioning=None), target, compression="zstd")
+        (out / ".whole").touch()
+    return out
+
+
+def stillwatch(*words: str | Path) -> list[str]:
+    return [sys.executable, "-m", "stillwatch", *map(str, words)]
+
+
+def read_all(events: Path, threads: int) -> dict[str, float]:
+    """Wall and CPU seconds in which DuckDB reads and decodes every column that a scan reads."""
+    files = sorted(map(str, events.rglob("*.parquet")))
+    names = [
+        name for name in pq.read_schema(files[0]).names if name in EVENTS.names and name not in unused(IngestSettings())
+    ]
+    with duckdb.connect(config={"threads": threads}) as engine:
+        kinds = dict(
+            engine.execute("select column_name, column_type from (describe from read_parquet(?))", [files]).fetchall()
+        )
+        terms = [f"sum({_decoded(name, kinds[name])})" for name in names]
+        started, busy = time.perf_counter(), time.process_time()
+        engine.execute(f"select {', '.join(terms)} from read_parquet(?, hive_partitioning = false)", [files]).fetchall()
+        return {
+            "wall": round(time.perf_counter() - started, 2), "cpu": round(time.process_time() - busy, 2),
+            "columns": len(names),
+        }  # fmt: skip
+
+
+def _decoded(name: str, kind: str) -> str:
+    """A number that cannot be had without decoding the value."""
+    if kind == "VARCHAR":
+        return f"strlen({name})"
+    return f"epoch_us({name})" if kind.startswith("TIMESTAMP") else f"cast({name} as double)"
+
+
+def scan(events: Path, world: Path, run: Path, given: argparse.Namespace, *more: str) -> dict[str, Any]:
+    """Scan in a process of its own: seconds, memory by stage, and what was said about the time left."""
+    shutil.rmtree(run, ignore_errors=True)
+    command = stillwatch(
+        "scan", events, "--out", run, "--accounts", world / "accounts.parquet", "--authorisations",
+        world / "authorisations.toml", "--context", world, "--pseudonyms", "none", "--threads", str(given.threads),
+        "--memory", given.memory, *more,
+    )  # fmt: skip
+    said: list[tuple[float, str, str | None]] = []
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        watch = Watch(process.pid, said)
+        watch.start()
+        for line in process.stderr or ():
+            sys.stderr.write(line)
+            found = LINE.match(line.rstrip())
+            if found:
+                said.append((float(found[1]), found[2], found[3]))
+        code = process.wait()
+        watch.stop.set()
+        watch.join()
+    if code:
+        raise SystemExit(f"{' '.join(command)} exited with {code}")
+    seconds, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    manifest = json.loads((run / "manifest.json").read_text())
+    return {
+        "seconds": round(seconds, 1), "seconds_by_stage": manifest["seconds"],
+        "cpu": round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 1),
+        "cpu_by_stage": {stage: round(busy, 1) for stage, busy in watch.cpu.items()},
+        "peak_mebibytes": max(watch.peaks.values()), "peak_mebibytes_by_stage": watch.peaks,
+        "counts": {name: manifest["counts"][name] for name in ("kept", "accounts", "operators", "links", "verdicts")},
+        "traits": pq.read_metadata(run / "traits.parquet").num_rows,
+        "bytes_of_run": {path.stem: _size(path) for path in sorted(run.glob("*.parquet"))},
+        "forecast": forecast(said, seconds),
+    }  # fmt: skip
+
+
+def _size(path: Path) -> int:
+    """Bytes of a table, which a cluster writes as a folder."""
+    return sum(part.stat().st_size for part in path.rglob("*")) if path.is_dir() else path.stat().st_size
+
+
+class Watch(threading.Thread):
+    """Samples a process and its children: by the stage that its display named last, memory and processor seconds."""
+
+    def __init__(self, pid: int, said: list[tuple[float, str, str | None]]) -> None:
+        super().__init__()
+        self.root, self.said, self.stop = psutil.Process(pid), said, threading.Event()
+        self.peaks: dict[str, int] = {}
+        self.cpu: dict[str, float] = {}
+        self.before = 0.0
+
+    def run(self) -> None:
+        while not self.stop.wait(PAUSE):
+            try:
+                family = [self.root, *self.root.children(recursive=True)]
+                held, busy = sum(map(_resident, family)) >> 20, sum(map(_busy, family))
+            except psutil.Error:
+                return
+            stage = self.said[-1][1] if self.said else "starting"
+            self.peaks[stage] = max(self.peaks.get(stage, 0), held)
+            self.cpu[stage] = self.cpu.get(stage, 0.0) + max(busy - self.before, 0.0)
+            self.before = max(busy, self.before)
+
+
+def _resident(process: psutil.Process) -> int:
+    """Memory that is the process's own, and its share of what it has in common with others."""
+    try:
+        return int(process.memory_full_info().pss)
+    except psutil.Error:
+        return 0
+
+
+def _busy(process: psutil.Process) -> float:
+    """Processor seconds of a process and of its children that have ended."""
+    try:
+        return float(sum(process.cpu_times()[:4]))
+    except psutil.Error:
+        return 0.0
+
+
+def forecast(said: list[tuple[float, str, str | None]], seconds: float) -> list[dict[str, Any]]:
+    """Each time the display said what was left: when, how much, and how much it really was, in seconds."""
+    units = {"s": 1.0, "min": 60.0, "h": 3600.0}
+    out = []
+    for at, stage, left in said:
+        if left:
+            number, unit = left.split()
+            out.append({"at": at, "stage": stage, "said": float(number) * units[unit], "was": round(seconds - at, 1)})
+    return out
+
+
+def one(scale: float, given: argparse.Namespace) -> dict[str, Any]:
+    world = world_at(scale, given.work)
+    events = without_text(world, given.work) if given.no_text else world / "events"
+    read = read_all(events, given.threads)
+    load = os.getloadavg()[0]
+    found = scan(events, world, given.work / f"run-{scale:g}", given)
+    count = found["counts"]["kept"]
+    return {
+        "scale": scale, "text": not given.no_text, "events": count,
+        "load": [round(load, 1), round(os.getloadavg()[0], 1)],
+        "threads": given.threads, "memory": given.memory, "read": read, **found,
+        "ratio_to_read": round(found["seconds"] / read["wall"], 1), "cpu_ratio": round(found["cpu"] / read["cpu"], 1),
+    }  # fmt: skip
+
+
+def keep(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """Put a row in place of the one of its scale and kind."""
+    old = json.loads(RESULTS.read_text())["runs"] if RESULTS.exists() else []
+    runs = [one for one in old if (one["scale"], one["text"]) != (row["scale"], row["text"])] + [row]
+    runs.sort(key=lambda run: (not run["text"], run["scale"]))
+    machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps({"machine": machine, "runs": runs}, indent=1) + "\n")
+    return runs
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--scales", nargs="+", type=float, default=[1.0, 3.0, 10.0])
+    words.add_argument("--threads", type=int, default=2)
+    words.add_argument("--memory", default="3GB")
+    words.add_argument("--no-text", action="store_true")
+    words.add_argument("--work", type=Path, default=Path("out/bench-scale"))
+    given = words.parse_args()
+    table = Table("events", "text", "read s (CPU)", "scan s (CPU)", "CPU ratio", "peak MiB", "accounts", "traits")
+    for scale in given.scales:
+        runs = keep(one(scale, given))
+    for run in runs:
+        read, counts = run["read"], run["counts"]
+        seconds = [
+            f"{one['wall']:.1f} ({one['cpu']:.1f})" for one in (read, {"wall": run["seconds"], "cpu": run["cpu"]})
+        ]
+        sizes = [f"{n:,}" for n in (run["peak_mebibytes"], counts["accounts"], run["traits"])]
+        table.add_row(f"{run['events']:,}", "yes" if run["text"] else "no", *seconds, f"{run['cpu_ratio']:.1f}", *sizes)
+    Console(width=120).print(table)
+
+
+if __name__ == "__main__":
+    main()

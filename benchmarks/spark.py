@@ -1,0 +1,58 @@
+"""One log on both engines: seconds by stage on DuckDB in the process and on Spark, and that the tables are the same.
+
+    python benchmarks/spark.py [--scale 0.3] [--masters local[2] local-cluster[2,1,1024]] [--work DIR]
+
+Each scan runs in a process of its own (`benchmarks/scale.py`); processor seconds are of all its processes, the JVMs and
+Python workers of Spark among them. On one machine Spark can only lose: it says what a cluster has to make up for.
+Writes benchmarks/results/spark.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from scale import scan, world_at
+from stillwatch.engine.runfolder import RunFolder
+
+RESULTS = Path(__file__).parent / "results" / "spark.json"
+STAGES = ("starting spark", "reading and sketching", "summaries", "traits", "profiles")
+SAME = ("sketches", "skeletons", "summaries", "accounts", "traits", "profiles", "links", "operators", "verdicts")
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--scale", type=float, default=0.3)
+    words.add_argument("--masters", nargs="+", default=["local[2]"])
+    words.add_argument("--threads", type=int, default=2)
+    words.add_argument("--memory", default="2GB")
+    words.add_argument("--work", type=Path, default=Path("out/bench-scale"))
+    given = words.parse_args()
+    world, runs = world_at(given.scale, given.work), {}
+    for name in ("duckdb", *given.masters):
+        more = [] if name == "duckdb" else ["--engine", "spark", "--spark", name]
+        folder = given.work / f"engine-{len(runs)}"
+        runs[name] = {"load": round(os.getloadavg()[0], 1), **scan(world / "events", world, folder, given, *more)}
+        runs[name]["same"] = [
+            table
+            for table in SAME
+            if RunFolder(folder).read(table).equals(RunFolder(given.work / "engine-0").read(table))
+        ]
+    machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
+    RESULTS.write_text(json.dumps({"machine": machine, "scale": given.scale, "runs": runs}, indent=1) + "\n")
+    table = Table("engine", *STAGES, "CPU s", "peak MiB", "same tables")
+    for name, run in runs.items():
+        seconds = [f"{run['seconds_by_stage'].get(stage, 0):.1f}" for stage in STAGES]
+        same = f"{len(run['same'])} of {len(SAME)}"
+        table.add_row(name, *seconds, f"{run['cpu']:.0f}", f"{run['peak_mebibytes']:,}", same)
+    Console(width=140).print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""Known answers, arranged so that a row of a corpus finds those that it shares fingerprints with.
+
+An inverted list: who has a fingerprint, by fingerprint, found through the fingerprint's first bits. 12 bytes a
+fingerprint and 32 an answer, in memory.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+FEWEST_BITS, MOST_BITS = 8, 27
+
+
+class Known(NamedTuple):
+    """Fingerprints of n answers: values[offsets[k]:offsets[k + 1]], ascending; text [n], hash of all words in order."""
+
+    values: npt.NDArray[np.uint32]
+    offsets: npt.NDArray[np.int64]
+    text: npt.NDArray[np.uint64]
+
+
+class Index(NamedTuple):
+    """An inverted list over `Known` answers.
+
+    prints [p], holder [p]: each answer's fingerprints, sorted by fingerprint and answer; buckets: where those begin
+    that share their first bits; shift: 32 less these bits; elsewhere [p]: at the first place of a fingerprint, rows of
+    other corpora that have it. text [n] ascending, said [n]: hashes of whole answers and whose they are; repeated [n]:
+    at the first place of a text, rows of other corpora that are it.
+    """
+
+    known: Known
+    prints: npt.NDArray[np.uint32]
+    holder: npt.NDArray[np.int32]
+    buckets: npt.NDArray[np.int64]
+    shift: int
+    elsewhere: npt.NDArray[np.uint32]
+    text: npt.NDArray[np.uint64]
+    said: npt.NDArray[np.int64]
+    repeated: npt.NDArray[np.uint32]
+
+
+@nb.njit(cache=True, nogil=True)
+def _place(values, offsets, shift, buckets, prints, holder):  # type: ignore[no-untyped-def]
+    """Counting sort by the first bits, then by insertion within a bucket, whose entries come in order of answers."""
+    for value in values:
+        buckets[np.int64(value >> shift) + 2] += 1
+    for k in range(2, len(buckets)):
+        buckets[k] += buckets[k - 1]
+    for answer in range(len(offsets) - 1):
+        for k in range(offsets[answer], offsets[answer + 1]):
+            where = np.int64(values[k] >> shift) + 1
+            prints[buckets[where]], holder[buckets[where]] = values[k], answer
+            buckets[where] += 1
+
+
+@nb.njit(cache=True, nogil=True)
+def _order(prints, holder, buckets):  # type: ignore[no-untyped-def]
+    for bucket in range(len(buckets) - 1):
+        a, b = buckets[bucket], buckets[bucket + 1]
+        if b - a > 32:  # many of one fingerprint: sort, stably
+            order = np.argsort(prints[a:b], kind="mergesort")
+            prints[a:b], holder[a:b] = prints[a:b][order], holder[a:b][order]
+            continue
+        for k in range(a + 1, b):
+            value, who, at = prints[k], holder[k], k
+            while at > a and prints[at - 1] > value:
+                prints[at], holder[at] = prints[at - 1], holder[at - 1]
+                at -= 1
+            prints[at], holder[at] = value, who
+
+
+def build(known: Known) -> Index:
+    """The index of known answers; at most 2^31 of them."""
+    size, answers = len(known.values), len(known.text)
+    bits = min(max(int(np.ceil(np.log2(size + 1))), FEWEST_BITS), MOST_BITS)
+    shift = 32 - bits
+    buckets = np.zeros((1 << bits) + 2, np.int64)
+    prints, holder = np.empty(size, np.uint32), np.empty(size, np.int32)
+    _place(known.values, known.offsets, np.uint32(shift), buckets, prints, holder)
+    buckets = buckets[:-1]
+    _order(prints, holder, buckets)
+    order = np.argsort(known.text, kind="stable")
+    return Index(
+        known, prints, holder, buckets, shift, np.zeros(size, np.uint32),
+        known.text[order], order.astype(np.int64), np.zeros(answers, np.uint32),
+    )  # fmt: skip

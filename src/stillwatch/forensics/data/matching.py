@@ -1,0 +1,260 @@
+"""Rows of a corpus -> the known answers that they hold: exact, near, or no more than a lead.
+
+A row and an answer are compared by their fingerprints: how many they share, which part of the answer's own
+fingerprints stands in the row (`forward`), and which part of the row's in the answer (`backward`). What a row holds is
+found greedily: the answer that explains most of its fingerprints, then the one that explains most of the rest. Of
+answers that explain the same all are named.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+from stillwatch.forensics.data.index import Index
+from stillwatch.ingest.text.fingerprint import MOST, Prints
+
+EXACT, NEAR, LEAD = range(3)
+KINDS = ("exact", "near", "lead")
+"""Exact: the same words in the same order. Near: a copy that was edited, cut or put into other text. Lead: shares rare
+runs of words, as a paraphrase may; no evidence."""
+NEAR_SHARED, NEAR_SHARE = 5, 0.3
+"""Fingerprints that a near copy shares at least, and the least part of the answer's or of the row's."""
+LEAD_SHARED, LEAD_SHARE, LEAD_HELD = 2, 0.1, 8
+"""The same of a lead, and the most documents that may hold what is shared (the median of the fingerprints)."""
+HELD = 256
+"""A fingerprint that more answers hold brings no candidate by itself."""
+SOURCES = 16
+"""Answers that are named where a row's text is that of several."""
+LOOKED_AT = 128
+"""Candidates compared in full, and one more for every eight fingerprints of the row."""
+HEARD = 1 << 18
+"""Holders that are counted at most, so that a row made to be slow is not."""
+
+
+class Matches(NamedTuple):
+    """m matches: row of the batch, answer, kind, fingerprints shared, forward, backward, documents that hold what is
+    shared (`held`: answers and rows of control corpora; the median over fingerprints), and answers that fit as well
+    (`alike`, of which at most `SOURCES` are named). Each [m]."""
+
+    row: npt.NDArray[np.int64]
+    answer: npt.NDArray[np.int64]
+    kind: npt.NDArray[np.int8]
+    shared: npt.NDArray[np.int32]
+    forward: npt.NDArray[np.float32]
+    backward: npt.NDArray[np.float32]
+    held: npt.NDArray[np.int64]
+    alike: npt.NDArray[np.int64]
+
+
+class _Room(NamedTuple):
+    """What one row needs besides."""
+
+    begins: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
+    used: npt.NDArray[np.bool_]
+    places: npt.NDArray[np.int64]
+    candidates: npt.NDArray[np.int32]
+
+
+@nb.njit(cache=True, nogil=True)
+def _find(prints, buckets, shift, value):  # type: ignore[no-untyped-def]
+    """(begin, end) of a fingerprint's holders."""
+    bucket = np.int64(value >> shift)
+    a, b = buckets[bucket], buckets[bucket + 1]
+    while a < b and prints[a] < value:
+        a += 1
+    end = a
+    while end < b and prints[end] == value:
+        end += 1
+    return a, end
+
+
+@nb.njit(cache=True, nogil=True)
+def _candidates(holder, begins, ends, n, out):  # type: ignore[no-untyped-def]
+    """Distinct holders of a row's rarer fingerprints, those that hold most first: how many; `out` is filled."""
+    size, rarest = 0, -1
+    for k in range(n):
+        many = ends[k] - begins[k]
+        if many == 0:
+            continue
+        if many > HELD:
+            if rarest < 0 or many < ends[rarest] - begins[rarest]:
+                rarest = k
+            continue
+        for at in range(begins[k], ends[k]):
+            if size < len(out):
+                out[size] = holder[at]
+                size += 1
+    if size == 0 and rarest >= 0:  # nothing rare: some of those that hold the rarest
+        for at in range(begins[rarest], begins[rarest] + HELD):
+            out[size] = holder[at]
+            size += 1
+        return size
+    if size < 2:
+        return size
+    found = np.sort(out[:size])
+    distinct, at = 0, 0
+    counts = np.empty(size, np.int32)
+    while at < size:
+        end = at
+        while end < size and found[end] == found[at]:
+            end += 1
+        out[distinct], counts[distinct] = found[at], end - at
+        distinct, at = distinct + 1, end
+    most = LOOKED_AT + n // 8
+    if distinct > most:
+        order = np.argsort(-counts[:distinct], kind="mergesort")[:most]
+        out[:most] = out[:distinct][order]
+        return most
+    return distinct
+
+
+@nb.njit(cache=True, nogil=True)
+def _compare(row, used, values, a, b):  # type: ignore[no-untyped-def]
+    """(fingerprints of a row that an answer shares and that are not used, those that it could share)."""
+    last = values[b - 1] if b - a >= MOST else np.uint32(0xFFFFFFFF)
+    shared, able, k = 0, 0, a
+    for at in range(len(row)):
+        if row[at] > last:
+            break
+        if used[at]:
+            continue
+        able += 1
+        while k < b and values[k] < row[at]:
+            k += 1
+        if k < b and values[k] == row[at]:
+            shared += 1
+    return shared, able
+
+
+@nb.njit(cache=True, nogil=True)
+def _take(row, used, values, a, b, begins, ends, elsewhere, places):  # type: ignore[no-untyped-def]
+    """Mark what a row shares with an answer as used; the median number of documents that hold it."""
+    k, many = a, 0
+    for at in range(len(row)):
+        while k < b and values[k] < row[at]:
+            k += 1
+        if k < b and values[k] == row[at] and not used[at]:
+            used[at] = True
+            places[many] = ends[at] - begins[at] + elsewhere[begins[at]]
+            many += 1
+    return np.sort(places[:many])[many // 2] if many else 0
+
+
+@nb.njit(cache=True, nogil=True)
+def _put(out, m, row, answer, kind, shared, forward, backward, held, alike):  # type: ignore[no-untyped-def]
+    out.row[m], out.answer[m], out.kind[m], out.shared[m] = row, answer, kind, shared
+    out.forward[m], out.backward[m], out.held[m], out.alike[m] = forward, backward, held, alike
+    return m + 1
+
+
+@nb.njit(cache=True, nogil=True)
+def _exact(index, low, high, number, size, out, m):  # type: ignore[no-untyped-def]
+    """All answers of one text, `SOURCES` of them named."""
+    held = high - low + np.int64(index.repeated[low])
+    for at in range(low, min(high, low + SOURCES)):
+        m = _put(out, m, number, index.said[at], EXACT, size, 1.0, 1.0, held, high - low)
+    return m
+
+
+@nb.njit(cache=True, nogil=True)
+def _best(index, row, used, candidates, many):  # type: ignore[no-untyped-def]
+    """Which candidates share most that is not used, and of these the largest part of the answer: (shared, forward,
+    backward); the candidates, in order of answers, are moved to the front: how many."""
+    best, forward, backward, alike = 0, 0.0, 0.0, 0
+    values, offsets = index.known.values, index.known.offsets
+    for k in range(many):
+        a, b = offsets[candidates[k]], offsets[candidates[k] + 1]
+        shared, able = _compare(row, used, values, a, b)
+        if shared == 0:
+            continue
+        part = shared / (b - a)
+        if shared > best or (shared == best and part > forward):
+            best, forward, backward, alike = shared, part, shared / able, 0
+        if shared == best and part == forward:
+            candidates[alike], candidates[k] = candidates[k], candidates[alike]
+            alike += 1
+    return best, forward, backward, alike
+
+
+@nb.njit(cache=True, nogil=True)
+def _near(index, row, number, room, many, out, m):  # type: ignore[no-untyped-def]
+    """Answers of which a row holds a part, those that explain most first."""
+    values, offsets = index.known.values, index.known.offsets
+    first = m
+    while m < len(out.row):
+        shared, forward, backward, alike = _best(index, row, room.used, room.candidates, many)
+        near = shared >= NEAR_SHARED and max(forward, backward) >= NEAR_SHARE
+        lead = shared >= LEAD_SHARED and max(forward, backward) >= LEAD_SHARE and m == first
+        if not (near or lead):
+            break
+        best = np.sort(room.candidates[:alike])
+        a, b = offsets[best[0]], offsets[best[0] + 1]
+        held = _take(row, room.used, values, a, b, room.begins, room.ends, index.elsewhere, room.places)
+        if not near and held > LEAD_HELD:
+            break
+        for k in range(min(alike, SOURCES, len(out.row) - m)):
+            kind = NEAR if near else LEAD
+            m = _put(out, m, number, best[k], kind, shared, forward, backward, held, alike)
+        if not near:
+            break
+    return m
+
+
+@nb.njit(cache=True, nogil=True)
+def _rows(values, offsets, words, lows, highs, start, index, shift, mark, room, out):  # type: ignore[no-untyped-def]
+    """Match rows from `start` on while there is room: (next row, matches)."""
+    m = 0
+    for number in range(start, len(words)):
+        a, b = offsets[number], offsets[number + 1]
+        n = b - a
+        if len(out.row) - m < SOURCES + n // NEAR_SHARED * SOURCES and m > 0:
+            return number, m
+        row = values[a:b]
+        for k in range(n):
+            room.begins[k], room.ends[k] = _find(index.prints, index.buckets, shift, row[k])
+        if lows[number] < highs[number] and words[number] > 0:
+            m = _exact(index, lows[number], highs[number], number, n, out, m)
+        else:
+            many = _candidates(index.holder, room.begins, room.ends, n, room.candidates)
+            if many > 0:
+                room.used[:n] = False
+                m = _near(index, row, number, room, many, out, m)
+        if mark:
+            if lows[number] < highs[number]:
+                index.repeated[lows[number]] += np.uint32(1)
+            for k in range(n):
+                if room.begins[k] < room.ends[k]:
+                    index.elsewhere[room.begins[k]] += np.uint32(1)
+    return len(words), m
+
+
+def match(rows: Prints, index: Index, *, mark: bool = False) -> Matches:
+    """Matches of a batch of rows, by row. With `mark` the rows then count among the documents that hold a text: it is
+    how rows of control corpora come to do so, and must be over before the first row of a suspect corpus is matched."""
+    lows, highs = (np.searchsorted(index.text, rows.text, side) for side in ("left", "right"))
+    longest = int(np.diff(rows.offsets).max(initial=0))
+    room = _Room(
+        np.empty(longest, np.int64), np.empty(longest, np.int64), np.empty(longest, np.bool_),
+        np.empty(longest, np.int64), np.empty(min(HELD * (longest + 1), HEARD), np.int32),
+    )  # fmt: skip
+    size = max(4 * len(rows.words), SOURCES * (longest // NEAR_SHARED + 2))
+    parts, start = [], 0
+    while start < len(rows.words):
+        out = _empty(size)
+        start, m = _rows(
+            rows.values, rows.offsets, rows.words, lows, highs, start, index, np.uint32(index.shift), mark, room, out
+        )
+        parts.append(Matches._make(column[:m] for column in out))
+    return Matches._make(np.concatenate(columns) for columns in zip(*parts, strict=True)) if parts else _empty(0)
+
+
+def _empty(size: int) -> Matches:
+    return Matches(
+        np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size, np.int8), np.empty(size, np.int32),
+        np.empty(size, np.float32), np.empty(size, np.float32), np.empty(size, np.int64), np.empty(size, np.int64),
+    )  # fmt: skip

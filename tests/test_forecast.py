@@ -1,0 +1,114 @@
+"""What is left of a scan: right where stages go as planned, corrected where they do not, silent before that."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from stillwatch import terminal
+from stillwatch.progress import READING, SCAN, Forecast, spoken
+from stillwatch.terminal import Display
+
+PLAN = {READING: (0.0, 1.0), "traits": (2.0, 0.5), "linking": (4.0, 0.3)}
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def run(seconds: dict[str, float], steps: int = 20) -> list[tuple[float, float]]:
+    """Forecasts while stages take `seconds`: (what was said, what was left), at every step of the reading."""
+    clock = Clock()
+    forecast, found = Forecast(PLAN, clock), []
+    whole = sum(seconds.values())
+    for name, length in seconds.items():
+        forecast.begin(name, steps if name == READING else None)
+        begun = clock.now
+        for step in range(steps):
+            said = forecast.left()
+            if said is not None:
+                found.append((said, whole - clock.now))
+            clock.now = begun + length * (step + 1) / steps
+            forecast.advance(1)
+    return found
+
+
+def test_stages_that_go_as_planned_are_forecast_to_the_second() -> None:
+    found = run({READING: 100.0, "traits": 52.0, "linking": 34.0})
+    assert len(found) == 59, "all but the very first"
+    assert [said for said, _ in found] == pytest.approx([left for _, left in found])
+
+
+def test_nothing_is_said_before_anything_is_known() -> None:
+    clock = Clock()
+    forecast = Forecast(PLAN, clock)
+    assert forecast.left() is None
+    forecast.begin("starting spark", None)
+    clock.now = 5.0
+    assert forecast.left() is None
+    forecast.begin(READING, 1000)
+    forecast.advance(19)
+    assert forecast.left() is None
+    forecast.advance(1)
+    assert forecast.left() is not None
+
+
+def test_a_pace_other_than_planned_is_taken_over() -> None:
+    slow = run({READING: 100.0, "traits": 104.0, "linking": 68.0})
+    said, left = slow[-20]
+    assert left == pytest.approx(68.0)
+    assert said == pytest.approx(34 * (204 / 152), rel=0.01), "what is done so far took so much longer than planned"
+
+
+def test_a_stage_that_overruns_never_promises_less_than_what_follows() -> None:
+    found = run({READING: 100.0, "traits": 500.0, "linking": 34.0})
+    assert min(said for said, _ in found) >= 0.0
+    during = [said for said, left in found if 34 < left < 534]
+    assert min(during) >= 34.0
+
+
+def test_a_stage_may_say_its_size_late() -> None:
+    clock = Clock()
+    forecast = Forecast(PLAN, clock)
+    forecast.begin(READING, None)
+    clock.now = 10.0
+    forecast.begin(READING, 100)
+    forecast.advance(50)
+    clock.now = 20.0
+    assert forecast.left() == pytest.approx(20 + 2 + 20 + 4 + 12)
+
+
+def test_the_plan_names_the_stages_of_a_scan() -> None:
+    assert next(iter(SCAN)) == READING
+    assert list(SCAN)[-1] == "report"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.2, "5 s"), (42, "40 s"), (89, "90 s"), (91, "2 min"), (3000, "50 min"), (5400, "1.5 h"), (90_000, "25.0 h")],
+)
+def test_time_is_spoken_as_people_do(seconds: float, words: str) -> None:
+    assert spoken(seconds) == words
+
+
+def test_a_file_gets_plain_lines_with_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = io.StringIO()
+    monkeypatch.setattr(terminal, "err", Console(file=text, width=200))
+    monkeypatch.setattr(terminal, "LONG", 0.0)
+    clock = Clock()
+    with Display(Forecast(PLAN, clock), spoken) as display:
+        display.stage(READING, 10)
+        for _ in range(10):
+            clock.now += 6
+            display.advance(1)
+        display.stage("traits")
+    lines = [line.split("] ")[1] for line in text.getvalue().splitlines()]
+    assert lines[0] == READING
+    assert lines[1] == f"{READING} 10 %, about 2 min left"
+    assert lines[-1] == "traits, about 55 s left"
+    assert len(lines) == 11
