@@ -68,12 +68,16 @@ BLIND = """
   ring were accused with it (14 beside 333 accounts, two worlds) until words had to be as large a part of what an
   account asks as of the others' (6 beside 327). The rest are relays: they pass real people's questions on, as the
   ring does.
-- **Revisions.** `quiet` up to seed 26 was measured before a split of one hand had to pay for having been chosen
-  (`EACH`), everything else here but streams after it. The merge of `--state`, which came later, changes which of
-  two rows of one event id stays and the last digits of sums; that alone decided whether the two campaigns of `demo`
-  (seed 0) are one operator (before) or two (now), so the ARI column is that fragile.
+- **Revisions.** `evasions` and `innocent` were measured after words had to speak by their share and after owners of
+  some weeks were let go, `quiet`, streams, the first days at full size, the ablation and peers before; `quiet` up to
+  seed 26 also before a split of one hand had to pay for having been chosen (`EACH`). Which of two rows of one event id
+  stays and the last digits of sums once decided whether the two campaigns of `demo` (seed 0) are one operator, so the
+  ARI column is that fragile.
 - **Owners of stolen keys** whose own use the log hardly holds (a theft in its first days) cannot be told from a
-  hired account by the order of events, and are accused with the operator.
+  hired account by the order of events, and are accused with the operator: at seed 10 one of the three of the world, at
+  six levels. Where rings spread their own sign-ups over six months (`identities`), owners were taken for hired since
+  they were not older than nine in ten of the ring's accounts; now thirty days before the turn are enough (three
+  worlds: 12 of 39 owners with a turn, then none; one of 126 accounts of a ring more passes for a victim).
 """
 
 
@@ -172,8 +176,8 @@ def evasions() -> list[str]:
         "\n## Evasions\n",
         f"The world `evaded` at scale {part['scale']:g} (two rings, {runs[0]['honest_accounts']:,} honest accounts), "
         f"seeds {', '.join(map(str, seeds))}; `stillwatch world evaded --evasion LEVEL` makes it, what each level is "
-        "stands in `src/stillwatch/worlds/evasions.py`. Judged at .01 everywhere. Seed 0 is not held out:\n"
-        "the rules of membership (`LEAN`, `NEAR`) and of two hands (`EACH`) were worked out on worlds of this seed.\n",
+        "stands in `src/stillwatch/worlds/evasions.py`. Judged at .01 everywhere. Rules of membership, of\n"
+        "victims and of two hands were worked out on seeds 0, 1 and 3; other seeds are held out.\n",
     ]
     rows = []
     for key in dict.fromkeys(r["key"] for r in runs):

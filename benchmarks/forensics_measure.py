@@ -53,6 +53,8 @@ def marked_sums(pairs: Pairs, scheme: Scheme) -> dict[str, int]:
 
 def marks(student: str, statistic: str, pairs: Pairs, scheme: Scheme, alarms: dict[str, Any]) -> Iterator[Row]:
     """Rows of a watermark statistic; its false alarms under random keys go to `alarms`."""
+    if not len(pairs):
+        return
     others = radioactivity.decoy_totals(pairs, scheme, DECOYS, 0)
     center = scheme.mean * float(pairs.weights.sum())
     deviation = math.sqrt(scheme.variance * float((pairs.weights**2).sum()))

@@ -172,7 +172,7 @@ class Bench:
         if name in {"marked", "marked_10"}:
             text = text_growth(answers, prompts, scheme, operator)
             self.grown[name] = {"text": text, "twins": twin_growth(difference)}
-        print(name, flush=True)
+        print(f"{name}: {time.process_time():.0f} CPU s", flush=True)
 
 
 def run(bench: Bench) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -34,11 +35,25 @@ from tests.service.site import StillSource, keys_for, serving_console
 HOSTILE_TEXT = '<script>alert(1)</script> \x1b[2J \u202e =cmd|"/c calc"!A1 {{ 7*7 }} \ud800'
 
 
+PATIENCE = 60.0
+"""Seconds; answers come slowly on a busy machine."""
+
+
+def get(url: str, **more: Any) -> httpx.Response:
+    """As somebody without a cookie."""
+    return httpx.get(url, timeout=PATIENCE, **more)
+
+
+def post(url: str, **more: Any) -> httpx.Response:
+    """As somebody without a cookie."""
+    return httpx.post(url, timeout=PATIENCE, **more)
+
+
 class Browserless:
     """Somebody who came in with a key, without a browser."""
 
     def __init__(self, url: str, key: str | None) -> None:
-        self.client = httpx.Client(base_url=url, timeout=60)
+        self.client = httpx.Client(base_url=url, timeout=PATIENCE)
         if key is not None:
             answer = self.client.post("/login", data={"key": key})
             assert answer.status_code == 303, answer.text
@@ -82,10 +97,10 @@ def desk(hostile_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.mark.parametrize("path", [path.replace("{operator:path}", "x").replace("{account:path}", "x") for path in READ])
 def test_nobody_reads_without_a_key(desk: Desk, path: str) -> None:
-    answer = httpx.get(desk.url + path)
+    answer = get(desk.url + path)
     assert answer.status_code == 303
     assert answer.headers["location"].startswith("/login?to=")
-    assert httpx.get(desk.url + path, cookies={COOKIE: "made-up"}).status_code == 303
+    assert get(desk.url + path, cookies={COOKIE: "made-up"}).status_code == 303
 
 
 @pytest.mark.parametrize("path", WRITTEN)
@@ -97,20 +112,20 @@ def test_nobody_writes_without_the_role(desk: Desk, path: str) -> None:
         answer = desk.people[name].send(real, subject="account:a", reason="", text="")
         may = role is Role.ANALYST and least is Role.ANALYST
         assert (answer.status_code == 403) == (not may) or path.endswith("decline"), (name, answer.status_code)
-    assert httpx.post(desk.url + real, data={"reason": "x"}).status_code == 303
+    assert post(desk.url + real, data={"reason": "x"}).status_code == 303
     assert desk.source.book.head == before
 
 
 def test_keys_that_do_not_open(desk: Desk) -> None:
     for key in ("", "sw_000000000000_" + "x" * 43, desk.keys["machine"], desk.keys["bo"][:-1] + "_"):
-        answer = httpx.post(desk.url + "/login", data={"key": key})
+        answer = post(desk.url + "/login", data={"key": key})
         assert answer.status_code == 401
         assert COOKIE not in answer.cookies
     assert desk.source.guesses >= 4
 
 
 def test_the_cookie_is_for_this_site_and_no_script(desk: Desk) -> None:
-    cookie = httpx.post(desk.url + "/login", data={"key": desk.keys["cy"]}).headers["set-cookie"].lower()
+    cookie = post(desk.url + "/login", data={"key": desk.keys["cy"]}).headers["set-cookie"].lower()
     assert "httponly" in cookie
     assert "samesite=strict" in cookie
     assert desk.keys["cy"][16:] not in cookie
@@ -151,11 +166,11 @@ def test_without_keys_only_this_machine_is_answered(hostile_run: Path, tmp_path:
         assert local.client.get("/search").status_code == 200
         assert "local" in local.said()
         # a page elsewhere that makes its own name lead here
-        other = httpx.get(url + "/search", headers={"host": "evil.example"})
+        other = get(url + "/search", headers={"host": "evil.example"})
         assert other.status_code == 303
         assert COOKIE not in other.cookies
         assert local.send("/notes", subject="account:a", text="x").status_code == 303
-        assert httpx.post(url + "/notes", data={"subject": "account:a", "text": "x"}).status_code == 403
+        assert post(url + "/notes", data={"subject": "account:a", "text": "x"}).status_code == 403
 
 
 # --- forms of others ------------------------------------------------------------------------------------------------
@@ -188,7 +203,7 @@ def test_forms_that_are_not_of_this_session(desk: Desk) -> None:
 )
 def test_nobody_is_sent_to_another_site(desk: Desk, to: str) -> None:
     assert inside(to, "/") == "/"
-    answer = httpx.post(desk.url + "/login", data={"key": desk.keys["cy"], "to": to})
+    answer = post(desk.url + "/login", data={"key": desk.keys["cy"], "to": to})
     assert answer.headers["location"] == "/"
 
 
@@ -499,12 +514,12 @@ def test_neighbours_stand_side_by_side() -> None:
 def test_the_console_is_part_of_the_service(tmp_path: Path) -> None:
     _, made = keys_for(tmp_path, bo=[Role.APPROVER], machine=[Role.INGEST])
     with serving(tmp_path, "--keys", str(tmp_path / "keys.json")) as service:
-        assert httpx.get(service.url + "/").headers["location"] == "/login?to=%2F"
+        assert get(service.url + "/").headers["location"] == "/login?to=%2F"
         bo = Browserless(service.url, made["bo"])
         assert "Nothing has been looked at yet" in bo.said("/")
         assert bo.send("/listings", subject="account:a", reason="a customer").status_code == 303
         header = {"authorization": f"Bearer {made['bo']}"}
-        said = httpx.get(service.url + "/v1/decisions/a", headers=header).json()
+        said = get(service.url + "/v1/decisions/a", headers=header).json()
         assert (said["by"], said["reason"]) == ("allow_list", "a customer")
         # the cookie is for pages: the API asks for the key
         assert bo.client.get("/v1/decisions/a").status_code == 401

@@ -39,7 +39,7 @@ OLDEST = 0.1
 `SETTLED` before the turn."""
 SETTLED = timedelta(days=30)
 """Measured where a ring spreads its own sign-ups over six months (three worlds, two of them with a probe before the
-harvest): by the first rule 12 of 41 owners with a turn were taken for hired, by both none, and one of 126 accounts of
+harvest): by the first rule 12 of 39 owners with a turn were taken for hired, by both none, and one of 126 accounts of
 the rings more passes for a victim."""
 MOST_OVERLAP = 0.1
 """Largest share of foreign events that may come from an origin the owner had used before."""

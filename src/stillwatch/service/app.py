@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
@@ -36,6 +37,21 @@ PIECE = 64 << 10
 """Bytes of an answer that are sent before the client must have read some."""
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 METHODS = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
+
+
+class _Anything(Convertor[str]):
+    """Whatever stands in a path, newlines too: an account's id is not ours to choose."""
+
+    regex = "(?s:.*)"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("anything", _Anything())
 Handler = Callable[[Request, Live, Caller], Awaitable[Response]]
 
 
@@ -57,8 +73,8 @@ def create_app(live: Live, more: list[BaseRoute] | None = None, *, run: bool = T
         Route("/v1/events", needs(Role.INGEST, events, live), methods=["POST"]),
         Route("/v1/decisions", needs(Role.VIEWER, changes, live), methods=["GET"]),
         Route("/v1/decisions", needs(Role.VIEWER, bulk, live), methods=["POST"]),
-        Route("/v1/decisions/{account:path}", needs(Role.VIEWER, decision, live), methods=["GET"]),
-        Route("/v1/ext_authz{path:path}", needs(Role.VIEWER, Authorisation(), live), methods=METHODS),
+        Route("/v1/decisions/{account:anything}", needs(Role.VIEWER, decision, live), methods=["GET"]),
+        Route("/v1/ext_authz{path:anything}", needs(Role.VIEWER, Authorisation(), live), methods=METHODS),
         Route("/v1/status", needs(Role.VIEWER, status, live), methods=["GET"]),
         Route("/metrics", needs(Role.VIEWER, metrics, live), methods=["GET"]),
         Route("/healthz", _healthz(live), methods=["GET"]),

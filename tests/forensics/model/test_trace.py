@@ -19,8 +19,11 @@ from typer.testing import CliRunner
 
 from stillwatch.cli import app
 from stillwatch.errors import InputError, UsageError
+from stillwatch.forensics.model import canaries
+from stillwatch.forensics.model.keys import KeyStore
 from stillwatch.forensics.model.suspects.endpoint import Endpoint
 from stillwatch.forensics.model.suspects.likeness import likeness
+from stillwatch.forensics.model.twin_test import coins
 from tests.forensics.model import cases
 from tests.forensics.model.cases import PLAN, Provider, tokens_table, twins_table, written
 from tests.forensics.model.ngrams import WORDS, Trigrams, human
@@ -196,9 +199,6 @@ def test_what_was_not_fixed_beforehand_is_refused(case: Provider, evidence: Evid
 
 def test_evidence_of_a_forged_control_voids_the_test(case: Provider, evidence: Evidence) -> None:
     """If even the key that never served is preferred, whoever made the evidence knew keys: no verdict."""
-    from stillwatch.forensics.model.keys import KeyStore
-    from stillwatch.forensics.model.twin_test import coins
-
     table = pa.parquet.read_table(evidence["innocent"][0])
     bias = coins(KeyStore(case.folder / "keys").get("control").secret, table["request_id"].to_pylist())
     first = table["logprob_0"].to_numpy() + 100 * (1 - bias)
@@ -207,6 +207,50 @@ def test_evidence_of_a_forged_control_voids_the_test(case: Provider, evidence: E
     done = case.trace(written(forged, case.folder / "forged.parquet"))
     assert done.judgement.tier == "void"
     assert "control@1 is not null" in done.judgement.because
+
+
+# --- canaries -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def caged(case: Provider) -> Provider:
+    """A plan of canaries alone: three places of 40 made-up numbers under `op@1`."""
+    rows = [{"key": "op@1", "place": f"p{n}", "prompt": "The number is ", "count": 40} for n in range(3)]
+    (case.folder / "canaries.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    text = PLAN.replace('"twins", "twins_text", "text", "text_weighted"', '"canaries"')
+    case.commit_plan(text.replace("[keys]", 'canaries = "canaries.jsonl"\n[keys]'))
+    return case
+
+
+def canary_table(case: Provider, liking: float) -> pa.Table:
+    """Scores of a suspect that likes what it was served by so much more."""
+    key, chance = KeyStore(case.folder / "keys").get("op"), np.random.default_rng(0)
+    rows = []
+    for n in range(3):
+        drawn = canaries.draw(key, f"p{n}", "The number is ", 40)
+        served = canaries.served(key.secret, drawn.place, 40)
+        rows += [
+            {"place": drawn.place, "answer": answer, "logprob": float(chance.normal() + liking * (place == served))}
+            for place, answer in enumerate(drawn.answers)
+        ]
+    return pa.Table.from_pylist(rows)
+
+
+def test_canaries_that_were_served_rank_first(caged: Provider) -> None:
+    done = caged.trace(written(canary_table(caged, 20.0), caged.folder / "c.parquet"))
+    found = {f.key: f for f in done.judgement.findings}
+    assert found["op@1"].log10_p == pytest.approx(-3 * np.log10(40))
+    assert found["control@1"].log10_p > -3
+    assert set(found) == {"op@1", "control@1"}
+    null = caged.trace(written(canary_table(caged, 0.0), caged.folder / "n.parquet"))
+    assert null.judgement.tier == "nothing shown"
+
+
+def test_canaries_that_are_not_whole_are_refused(caged: Provider) -> None:
+    table = canary_table(caged, 0.0)
+    for bad, says in ((table.slice(0, 50), "1 whole places"), (pa.concat_tables([table, table]), "stands twice")):
+        with pytest.raises(InputError, match=says):
+            caged.trace(written(bad, caged.folder / "bad.parquet"))
 
 
 # --- an endpoint ----------------------------------------------------------------------------------------------------

@@ -58,7 +58,8 @@ def _tail(name: str, most: int = 18) -> str:
 
 
 def _share(row: dict[str, Any]) -> str:
-    return f"{row['share']:.2%} [{row['low']:.2%}, {row['high']:.2%}]"
+    digits = 0 if row["share"] >= 0.1 else 1 if row["share"] >= 0.01 else 3
+    return f"{row['share']:.{digits}%} [{row['low']:.{digits}%}, {row['high']:.{digits}%}]"
 
 
 def _tests(said: dict[str, Any]) -> RenderableType:
@@ -88,8 +89,8 @@ def _holders(run: RunFolder, name: str, most: int) -> Table:
     """The operators or accounts with most copies."""
     rows = run.read(name)
     table = _plain()
-    table.add_column(name.removesuffix("s"), max_width=28, no_wrap=True)
-    for head in ("answers", "exact", "near", "leads", "in the corpus [95 %]", "days"):
+    table.add_column(name.removesuffix("s"), max_width=18, no_wrap=True)
+    for head in ("answers", "exact", "near", "leads", "there [95 %]", "days"):
         table.add_column(head, justify="right", no_wrap=True)
     for row in rows.slice(0, most).to_pylist():
         first, last = row["first_day"], row["last_day"]

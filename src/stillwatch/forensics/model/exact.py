@@ -105,9 +105,8 @@ def log_tail(law: Law, weights: Sequence[int] | Ints, counts: Sequence[int] | In
     values = center - size // 2 + np.arange(size)
     inside = values >= observed
     total = float((np.maximum(mass[inside], 0) * np.exp(-tilt * (values[inside] - observed))).sum())
-    if total <= 0:
-        return -math.inf
-    return min(0.0, math.log(total) + base - tilt * observed)
+    # Chernoff's bound, should rounding leave nothing
+    return min(0.0, (math.log(total) if total > 0 else 0.0) + base - tilt * observed)
 
 
 def _tilt(law: Law, cumulants: Callable[[Complexes], Complexes], weight: Ints, observed: int) -> float:

@@ -117,15 +117,15 @@ def _text(case: Case, suspect: str, statistic: str, table: pa.Table) -> list[Fin
     if not sum(len(answer) for answer in answers):
         raise InputError("refused: the suspect answered nothing")
     width = case.plan.watermark.window
-    _clean(case, prompts, width)
+    check_prompts(case, prompts)
     pairs = radioactivity.text_pairs(answers, prompts, width, weighted=statistic == "text_weighted")
     return _marks(case, suspect, statistic, pairs)
 
 
-def _clean(case: Case, prompts: list[npt.NDArray[np.int64]], width: int) -> None:
+def check_prompts(case: Case, prompts: list[npt.NDArray[np.int64]]) -> None:
     """A refusal if the prompts carry a mark themselves: a model that goes on in their manner would seem to have it."""
-    pairs = radioactivity.text_pairs(prompts, [np.empty(0, np.int64)] * len(prompts), width)
     scheme = case.plan.watermark.scheme()
+    pairs = radioactivity.text_pairs(prompts, [np.empty(0, np.int64)] * len(prompts), scheme.window)
     for id, key in case.keys.items():
         total = radioactivity.total(pairs, scheme, watermark_key(key.secret))
         if len(pairs) and exact.log10(radioactivity.log_p(pairs, scheme, total)) < MARKED_PROMPTS:

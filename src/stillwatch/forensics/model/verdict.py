@@ -116,7 +116,9 @@ def _tier(findings: list[Finding]) -> tuple[Tier, str]:
 
 def power_of_ten(log10_value: float) -> str:
     """A p-value to read, however small."""
+    if not math.isfinite(log10_value):
+        return "0"
     if log10_value > -4:
         return f"{10**log10_value:.3g}"
     whole = math.floor(log10_value)
-    return f"{10 ** (log10_value - whole):.1f}e{whole}" if math.isfinite(log10_value) else "0"
+    return f"{10 ** (log10_value - whole):.1f}e{whole}"

@@ -6,13 +6,14 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from stillwatch.errors import InputError
 from stillwatch.forensics.model.evidence import FEEDS
 from stillwatch.forensics.model.suspects.base import Scored, Suspect
 from stillwatch.forensics.model.suspects.likeness import likeness
-from stillwatch.forensics.model.testing import Case
+from stillwatch.forensics.model.testing import Case, check_prompts
 from stillwatch.progress import Progress
 
 _BATCH = 64
@@ -106,7 +107,10 @@ def _answers(suspect: Suspect, case: Case, progress: Progress) -> list[tuple[str
     """The plan's prompts and the suspect's answers to them, `samples` each."""
     if case.plan.prompts is None:
         raise InputError("refused: the plan names no prompts to ask the suspect")
-    prompts = read_prompts(case.plan.prompts) * case.plan.samples
+    prompts = read_prompts(case.plan.prompts)
+    if case.tokens is not None:
+        check_prompts(case, [np.array(case.tokens(prompt), dtype=np.int64) for prompt in prompts])
+    prompts *= case.plan.samples
     return list(zip(prompts, _generate(suspect, prompts, case, progress, "the suspect's answers"), strict=True))
 
 
