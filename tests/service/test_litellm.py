@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import time
 from collections.abc import Iterator
@@ -54,6 +55,7 @@ def proxy(folder: Path, url: str, key: str, on_failure: str) -> Iterator[str]:
     (folder / "who.py").write_text(WHO, encoding="utf-8")
     settings = {
         "STILLWATCH_URL": url, "STILLWATCH_KEY": key, "STILLWATCH_ON_FAILURE": on_failure, "STILLWATCH_TIMEOUT": "5",
+        "LITELLM_MASTER_KEY": f"sk-{secrets.token_hex(32)}",
         "PYTHONPATH": f"{SOURCE}:{folder}", "LITELLM_LOCAL_MODEL_COST_MAP": "true", "LITELLM_TELEMETRY": "False",
     }  # fmt: skip
     with (folder / "proxy.log").open("wb") as log:
