@@ -253,13 +253,25 @@ def recall(texts: Words, seed: int) -> dict[str, Any]:
 
 # ------------------------------------------------------------------------------------------------------ false matches
 def false_matches(known: list[str], rows: int, make: Callable[[int, int], list[str]]) -> dict[str, Any]:
-    """Rows that have nothing to do with the known answers, and how many of them match."""
-    ready, found, leads = index(known), 0, 0
+    """Rows that have nothing to do with the known answers, and how many of them match. A model of texts with few
+    successors to a word writes the same stretch again and again: what shares a run of 12 words is counted apart."""
+    ready, found, copies, leads = index(known), 0, 0, 0
     for seed, start in enumerate(range(0, rows, 50_000)):
-        got = matched(make(seed, min(50_000, rows - start)), ready)
-        found += np.unique(got.row[got.kind <= NEAR]).size
+        texts = make(seed, min(50_000, rows - start))
+        got = matched(texts, ready)
         leads += np.unique(got.row[got.kind == LEAD]).size
-    return rate(found, rows, len(known)) | {"leads": leads}
+        held = longest_runs(got, texts, known)
+        found += sum(run < RUN_OF_A_COPY for run in held.values())
+        copies += sum(run >= RUN_OF_A_COPY for run in held.values())
+    return rate(found, rows, len(known)) | {"leads": leads, "share_a_run_of_12_words": copies}
+
+
+def longest_runs(got: Matches, texts: list[str], known: list[str]) -> dict[int, int]:
+    """Row -> words in a row that it shares with an answer that it matches."""
+    close, held = got.kind <= NEAR, {}
+    for row, answer in zip(got.row[close].tolist(), got.answer[close].tolist(), strict=True):
+        held[row] = max(held.get(row, 0), longest_run(texts[row], known[answer]))
+    return held
 
 
 def rate(found: int, rows: int, answers: int) -> dict[str, Any]:
@@ -302,10 +314,7 @@ def across_sources(sources: dict[str, list[str]]) -> dict[str, Any]:
         got = matched(sources[name], index([texts[k] for k in others]))
         pairs += len(sources[name]) * len(others)
         leads += np.unique(got.row[got.kind == LEAD]).size
-        close = got.kind <= NEAR
-        held: dict[int, int] = {}
-        for row, answer in zip(got.row[close].tolist(), got.answer[close].tolist(), strict=True):
-            held[row] = max(held.get(row, 0), longest_run(sources[name][row], texts[others[answer]]))
+        held = longest_runs(got, sources[name], [texts[k] for k in others])
         found += sum(run < RUN_OF_A_COPY for run in held.values())
         copies += sum(run >= RUN_OF_A_COPY for run in held.values())
     return rate(found, len(texts), 1) | {
