@@ -134,6 +134,7 @@ def _words(table: pa.Table) -> pa.Table:
         (lambda t: pa.concat_tables([t, t.slice(0, 1)]), "stands twice"),
         (lambda t: t.slice(0, 5), "twins has 5 twins under op@1, at least 20"),
         (lambda t: t.slice(0, 0), "has no rows"),
+        (lambda t: t.set_column(2, "logprob_1", t["logprob_0"]), "0 twins under op@1 between which"),
     ],
 )
 def test_bad_evidence_is_refused(made: Provider, evidence: Evidence, tmp_path: Path, damage: Any, says: str) -> None:

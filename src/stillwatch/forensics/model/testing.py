@@ -79,6 +79,7 @@ def _twins(case: Case, suspect: str, statistic: str, table: pa.Table) -> list[Fi
         _enough(statistic, len(mine), f"twins under {id}")
         signs = 2 * twin_test.coins(key.secret, [ids[p] for p in mine]) - 1
         done = twin_test.sign_flip(signs * second_less_first[mine], case.plan.decoys, case.plan.seed)
+        _enough(statistic, done.pairs - done.tied, f"twins under {id} between which the suspect differs")
         out.append(
             Finding(
                 suspect, statistic, id, key.role, done.pairs, "twins", done.preferred, 0.5, done.z,

@@ -28,7 +28,7 @@ class SignFlip:
     pairs: int
     tied: int
     preferred: float
-    """Share of untied pairs whose served twin is preferred; .5 by chance."""
+    """Share of untied pairs whose served twin is preferred; .5 by chance, and if all are tied."""
     observed: int
     log_p: float
     """Natural logarithm of the exact p-value, one-sided."""
@@ -71,7 +71,7 @@ def sign_flip(differences: Floats, flips: int = 999, seed: int = 0) -> SignFlip:
     return SignFlip(
         pairs=len(whole),
         tied=len(whole) - untied,
-        preferred=float((whole > 0).sum() / untied) if untied else float("nan"),
+        preferred=float((whole > 0).sum() / untied) if untied else 0.5,
         observed=observed,
         log_p=log_p,
         z=observed / float(np.sqrt((sizes**2).sum())) if untied else 0.0,
