@@ -75,7 +75,7 @@ BLIND = """
   ARI column is that fragile.
 - **Owners of stolen keys** whose own use the log hardly holds (a theft in its first days) cannot be told from a
   hired account by the order of events, and are accused with the operator: at seed 10 one of the three of the world, at
-  six levels. Where rings spread their own sign-ups over six months (`identities`), owners were taken for hired since
+  seven levels. Where rings spread their own sign-ups over six months (`identities`), owners were taken for hired since
   they were not older than nine in ten of the ring's accounts; now thirty days before the turn are enough (three
   worlds: 12 of 39 owners with a turn, then none; one of 126 accounts of a ring more passes for a victim).
 """
