@@ -45,18 +45,22 @@ def _send(url: str, folder: Path) -> None:
             sink = io.BytesIO()
             with pa.ipc.new_stream(sink, batch.schema) as out:
                 out.write_batch(batch)
-            _post(f"{url}/v1/events", sink.getvalue())
+            if not _post(f"{url}/v1/events", sink.getvalue()):
+                return
             sent += batch.num_rows
             time.sleep(max(0.0, began + SECONDS * sent / events - time.monotonic()))
 
 
-def _post(url: str, data: bytes) -> None:
+def _post(url: str, data: bytes) -> bool:
+    """Send a body until it is taken; False if the service has ended."""
     headers = {"content-type": "application/vnd.apache.arrow.stream"}
     while True:
         try:
             with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=60):
-                return
+                return True
         except urllib.error.HTTPError as error:
             if error.code not in {429, 503}:
                 raise
             time.sleep(float(error.headers.get("retry-after", "1")))
+        except (urllib.error.URLError, ConnectionError):
+            return False

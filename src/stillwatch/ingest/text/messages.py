@@ -50,6 +50,10 @@ def asked(messages: str | None, system: str | None) -> Asked:
     return out
 
 
+_NO_ANSWERS = ("user", "system", "developer", "tool")
+"""Roles of messages that some logs repeat beside the answer."""
+
+
 def answered(response: str | None) -> str:
     """Text of an answer, reasoning included; of several choices all, with a line break between."""
     if response is None or response[:1] not in ("[", "{", '"'):
@@ -66,6 +70,8 @@ def answer(value: Any) -> str | None:
     if isinstance(value, dict) and isinstance(value.get("choices"), list):
         value = [choice.get("message") or choice for choice in value["choices"] if isinstance(choice, dict)]
     messages = value if isinstance(value, list) else [value]
+    if isinstance(value, list):
+        value = [one for one in value if not (isinstance(one, dict) and one.get("role") in _NO_ANSWERS)]
     said = isinstance(value, str) or any(isinstance(m, dict) and not _BODIES_AND_ROLE.isdisjoint(m) for m in messages)
     return plain(value) if said else None
 
