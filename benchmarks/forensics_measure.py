@@ -74,7 +74,12 @@ def rates(sums: Ints, log_p: Any) -> dict[str, float]:
     out = {}
     kinds = np.unique(sums)
     for level in (0.05, 0.01):
-        low, high = 0, len(kinds)
+        place = int(np.searchsorted(kinds, np.quantile(sums, 1 - level)))
+        low, high, step = place, place, 1
+        while low > 0 and log_p(int(kinds[low])) <= math.log(level):
+            high, low, step = low, max(0, low - step), 2 * step
+        while high < len(kinds) and log_p(int(kinds[high])) > math.log(level):
+            low, high, step = high, min(len(kinds), high + step), 2 * step
         while low < high:
             middle = (low + high) // 2
             if log_p(int(kinds[middle])) <= math.log(level):

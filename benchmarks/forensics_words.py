@@ -198,8 +198,8 @@ def run(bench: Bench) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--answers", type=int, default=1000)
-    parser.add_argument("--asked", type=int, default=600)
+    parser.add_argument("--answers", type=int, default=600)
+    parser.add_argument("--asked", type=int, default=400)
     given = parser.parse_args()
     started, load = time.process_time(), os.getloadavg()[0]
     bench = Bench(given.answers, given.asked)

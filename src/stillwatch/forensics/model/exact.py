@@ -22,6 +22,8 @@ Ints = npt.NDArray[np.int64]
 
 _SPREAD = 16
 """Half width of the transform in standard deviations of the tilted law."""
+_NOTHING = -100.0
+"""Logarithm of what counts as nothing beside 1 in the transform."""
 _LARGEST = 1 << 24
 
 
@@ -96,17 +98,34 @@ def log_tail(law: Law, weights: Sequence[int] | Ints, counts: Sequence[int] | In
     size = 1 << math.ceil(math.log2(2 * _SPREAD * deviation + 64 * int(np.abs(weight).max()) + 64))
     if size > _LARGEST:
         raise ValueError(f"a sum that spreads over {size:,} values: use smaller weights")
-    angle = 2 * np.pi * np.arange(size // 2 + 1) / size
-    along: Complexes = (tilt + 1j * angle).astype(np.complex128)
     base = cumulants(np.array([tilt + 0j]))[0].real
     center = round(mean)
-    wave = np.exp(cumulants(along) - base - 1j * angle * center)
+    wave = _wave(law, weight, count, tilt, size, center)
     mass = np.fft.fftshift(np.fft.irfft(np.conj(wave), size))
     values = center - size // 2 + np.arange(size)
     inside = values >= observed
     total = float((np.maximum(mass[inside], 0) * np.exp(-tilt * (values[inside] - observed))).sum())
     # Chernoff's bound, should rounding leave nothing
     return min(0.0, (math.log(total) if total > 0 else 0.0) + base - tilt * observed)
+
+
+def _wave(law: Law, weight: Ints, count: Ints, tilt: float, size: int, center: int) -> Complexes:
+    """Transform of the tilted law about `center`, at the angles of a real transform of `size`.
+
+    Every weight makes it smaller, and where it is as good as nothing the other weights are not looked at: what is left
+    after the first weight is a small part of the angles.
+    """
+    angle = 2 * np.pi * np.arange(size // 2 + 1) / size
+    alive, total = np.arange(len(angle)), np.zeros(len(angle), np.complex128)
+    for place in np.argsort(-count * weight.astype(np.float64) ** 2):
+        k, n = int(weight[place]), int(count[place])
+        start = law.log_mgf(np.array([k * tilt + 0j]))[0]
+        total = total + n * (law.log_mgf((k * (tilt + 1j * angle[alive])).astype(np.complex128)) - start)
+        keep = total.real > _NOTHING
+        alive, total = alive[keep], total[keep]
+    wave = np.zeros(len(angle), np.complex128)
+    wave[alive] = np.exp(total - 1j * angle[alive] * center)
+    return wave
 
 
 def _tilt(law: Law, cumulants: Callable[[Complexes], Complexes], weight: Ints, observed: int) -> float:
