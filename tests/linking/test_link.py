@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from stillwatch.linking import link as link_module
 from stillwatch.linking.link import LinkResult, link
 from stillwatch.model import ACCOUNTS, LINKS, OPERATORS, TRAITS
 from tests.linking.traitworld import TraitWorld, classroom, honest, ring, score, standard
@@ -47,6 +48,19 @@ def test_tables_keep_the_contract() -> None:
     assert all(x < y for x, y in zip(a, b, strict=True))
     assert set(result.links["kind"].to_pylist()) <= {"control", "content"}
     assert max(result.links["q"].to_pylist()) <= 0.01
+
+
+def test_content_links_of_large_groups_are_those_of_some_members(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = standard(1500, (90,), seed=3)
+    whole = link(*world.tables()[:1], None, world.tables()[1])
+    monkeypatch.setattr(link_module, "CONTENT_MEMBERS", 20)
+    some = link(*world.tables()[:1], None, world.tables()[1])
+    assert some.operators.equals(whole.operators)
+    pairs = [
+        {(row["account_a"], row["account_b"]) for row in result.links.to_pylist() if row["kind"] == "content"}
+        for result in (some, whole)
+    ]
+    assert 0 < len(pairs[0]) < len(pairs[1])
 
 
 def test_no_links_where_holders_were_drawn_anew() -> None:

@@ -34,6 +34,8 @@ WEAK_EDGES = 64
 """Weak links kept of each node for the group scan, the strongest."""
 CONTENT_LINKS = 8
 """Content links kept of each node in the table of links, the strongest."""
+CONTENT_MEMBERS = 4_000
+"""Members of groups for whom content links are looked for, the first in the common order: each is held against all."""
 CONTENT_NATS = 10.0
 """Most that content adds to the weight of a weak control link when groups are looked for."""
 SMALL_GROUP = 3
@@ -108,7 +110,7 @@ def link(
             starts = starting_points(control, source, pairs, of, seed)
             found = scan_groups(control, source, starts, of, clump, rank, settings)
     with clock.of("content"):
-        texts = content_pairs(source, candidates.neighbours(source, orders), strong, found, settings)
+        texts = content_pairs(source, candidates.neighbours(source, orders), strong, found, rank, settings)
     with clock.of("operators"):
         belongs = assemble(len(nodes), strong, found, seed)
     with clock.of("calibration"):
@@ -132,7 +134,12 @@ def _left_out(settings: LinkingSettings) -> frozenset[str]:
 
 
 def content_pairs(
-    source: Null, extra: tuple[Ints, Ints], strong: Pairs, found: list[groups.Group], settings: LinkingSettings
+    source: Null,
+    extra: tuple[Ints, Ints],
+    strong: Pairs,
+    found: list[groups.Group],
+    rank: Ints,
+    settings: LinkingSettings,
 ) -> Pairs:
     """Content links of the members of groups, the strongest of each, and those along control links.
 
@@ -140,6 +147,7 @@ def content_pairs(
     """
     nodes = source.shared.nodes
     members = np.unique(np.concatenate([group.members for group in found] or [np.empty(0, np.int64)]))
+    members = np.sort(members[np.argsort(rank[members])[:CONTENT_MEMBERS]])
     texts = scan_pairs(source, extra, settings.weak_log_p, members)
     texts = texts.where(strongest(nodes, texts.a, texts.b, -texts.log_p, CONTENT_LINKS))
     along = Pairs(strong.a, strong.b, log_p(source, strong.a, strong.b), np.zeros(len(strong), np.int64))
