@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from stillwatch.cli import options
 from stillwatch.cli.app import app, command
 from stillwatch.terminal import Display, out
 
@@ -24,13 +25,11 @@ def selfcheck(
     background: Annotated[
         Path | None, typer.Option(help="A finished run to be held against: its lone accounts are the ordinary ones.")
     ] = None,
-    format: Annotated[
-        Literal["auto", "table", "otel", "litellm", "bedrock"], typer.Option(help="Format of the log.")
-    ] = "auto",
+    format: options.Format = "auto",
     accounts: Annotated[
         Path | None, typer.Option(help="What your accounts declare (Parquet, CSV, JSON lines).")
     ] = None,
-    settings: Annotated[Path | None, typer.Option(help="Settings (TOML).")] = None,
+    settings: options.Settings = None,
     json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
 ) -> None:
     """How would my own use look to a provider? Which dimension stands out, against what, and what to register.

@@ -1,4 +1,4 @@
-"""Options that several commands share: what a run may take of the machine."""
+"""Options that several commands share: what a log is read with, and what a run may take of the machine."""
 
 from __future__ import annotations
 
@@ -10,6 +10,15 @@ import typer
 if TYPE_CHECKING:
     from stillwatch.engine.room import Room
 
+Format = Annotated[Literal["auto", "table", "otel", "litellm", "bedrock"], typer.Option(help="Format of the log.")]
+Accounts = Annotated[Path | None, typer.Option(help="Accounts table (Parquet, CSV, JSON lines).")]
+Authorisations = Annotated[Path | None, typer.Option(help="Authorisations (TOML or table).")]
+Context = Annotated[Path | None, typer.Option(help="Folder with releases, networks, applications.")]
+Settings = Annotated[Path | None, typer.Option(help="Settings (TOML).")]
+Pseudonyms = Annotated[Literal["keyed", "none"], typer.Option(help="Store keyed pseudonyms, or the log's own ids.")]
+KeyFile = Annotated[
+    Path | None, typer.Option(help="Key of the pseudonyms; made if absent.", envvar="STILLWATCH_KEY_FILE")
+]
 Memory = Annotated[
     str, typer.Option(metavar="SIZE", help="Memory of the engine, e.g. 8GB; beyond it, tables spill to disk.")
 ]

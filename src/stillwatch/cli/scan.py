@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -68,19 +68,13 @@ def scan_command(
     retain: Annotated[
         int | None, typer.Option(min=0, help="With --state: delete days before the last so many; 0 keeps all.")
     ] = None,
-    format: Annotated[
-        Literal["auto", "table", "otel", "litellm", "bedrock"], typer.Option(help="Format of the log.")
-    ] = "auto",
-    accounts: Annotated[Path | None, typer.Option(help="Accounts table (Parquet, CSV, JSON lines).")] = None,
-    authorisations: Annotated[Path | None, typer.Option(help="Authorisations (TOML or table).")] = None,
-    context: Annotated[Path | None, typer.Option(help="Folder with releases, networks, applications.")] = None,
-    settings: Annotated[Path | None, typer.Option(help="Settings (TOML).")] = None,
-    pseudonyms: Annotated[
-        Literal["keyed", "none"], typer.Option(help="Store keyed pseudonyms, or the log's own ids.")
-    ] = "keyed",
-    key_file: Annotated[
-        Path | None, typer.Option(help="Key of the pseudonyms; made if absent.", envvar="STILLWATCH_KEY_FILE")
-    ] = None,
+    format: options.Format = "auto",
+    accounts: options.Accounts = None,
+    authorisations: options.Authorisations = None,
+    context: options.Context = None,
+    settings: options.Settings = None,
+    pseudonyms: options.Pseudonyms = "keyed",
+    key_file: options.KeyFile = None,
     memory: options.Memory = options.MEMORY,
     threads: options.Threads = 0,
     tmp: options.Tmp = None,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.table import Table
 
+from stillwatch.cli import options
 from stillwatch.cli.app import app, command
 from stillwatch.terminal import out
 
@@ -41,16 +42,12 @@ def serve(
     ] = False,
     policy: Annotated[Path | None, typer.Option(help="Policy (TOML); else the shipped one: shadow mode.")] = None,
     limits: Annotated[Path | None, typer.Option(help="Limits and intervals of the service (TOML).")] = None,
-    accounts: Annotated[Path | None, typer.Option(help="Accounts table (Parquet, CSV, JSON lines).")] = None,
-    authorisations: Annotated[Path | None, typer.Option(help="Authorisations (TOML or table).")] = None,
-    context: Annotated[Path | None, typer.Option(help="Folder with releases, networks, applications.")] = None,
-    settings: Annotated[Path | None, typer.Option(help="Settings (TOML).")] = None,
-    pseudonyms: Annotated[
-        Literal["keyed", "none"], typer.Option(help="Store keyed pseudonyms, or the log's own ids.")
-    ] = "keyed",
-    key_file: Annotated[
-        Path | None, typer.Option(help="Key of the pseudonyms; made if absent.", envvar="STILLWATCH_KEY_FILE")
-    ] = None,
+    accounts: options.Accounts = None,
+    authorisations: options.Authorisations = None,
+    context: options.Context = None,
+    settings: options.Settings = None,
+    pseudonyms: options.Pseudonyms = "keyed",
+    key_file: options.KeyFile = None,
 ) -> None:
     """Take events as they happen, and answer what holds for an account.
 
