@@ -61,7 +61,7 @@ bench-forensics: setup
 bench-forensics-model: setup
 	nice -n 5 $(BIN)/python benchmarks/forensics_words.py
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[forensics]'
-	nice -n 10 $(BIN)/python benchmarks/forensics_students.py --folder out/forensics $(if $(TEXT),--text $(TEXT))
+	nice -n 10 $(BIN)/python benchmarks/forensics_students.py --folder out/forensics $(if $(TEXT),--text $(TEXT)) $(if $(SCALE),--scale $(SCALE))
 	nice -n 10 $(BIN)/python benchmarks/forensics_model.py --folder out/forensics
 clean:
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
