@@ -49,6 +49,12 @@ BLIND = """
   in English: of ring-a's 47 accounts in Germany, Austria, Switzerland and Japan (seeds 0 and 3) 2 are found, of its
   119 in the United States, India and Britain 112. Taking out of the embeddings whatever tells countries apart
   (nuisance attribute projection, 9 and 10 directions) changed nothing: 324 of 420 accounts against 327.
+- **Real text with hands dealt anew** (`shuffled`, begun, not fifty seeds): in two of the worlds a group is accused, 34
+  of one enterprise's accounts and six strangers, and an enterprise, an evaluation harness and a permitted distiller
+  with strangers. The deal gives cards, mail, sign-ups and exits to others but leaves organisations and keys with their
+  accounts, so an organisation looks like one that hides behind many identities. Whether the deal or the linker is to
+  be mended was not looked into; until it is, the claim that nobody innocent is accused holds for `innocent` and `quiet`
+  alone.
 - **Small campaigns** whose volume and purpose stay within those of a single customer (12 accounts, 1,000 requests)
   are linked exactly and not accused.
 - **Wider content vectors** (256 dimensions and 512 features in place of 64 and 128) find 87 % in place of 55 % of
