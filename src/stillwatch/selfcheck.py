@@ -197,6 +197,8 @@ def _background(root: Path, own: Population) -> tuple[Population, dict[str, Any]
     embedding = None if whole.embedding is None else whole.embedding[keep]
     summaries = whole.summaries.filter(pc.is_in(whole.summaries["account_id"], value_set=ids))
     other = replace(whole, ids=whole.ids[keep], hand=None, embedding=embedding, summaries=summaries)
+    if not len(other.days):
+        raise InputError(f"background {root}: no day of other accounts is left to compare with")
     facts = {
         "run": str(root), "baseline": said.get("baseline", {}).get("id"), "accounts": len(lone),
         "first_day": str(other.days[0]), "last_day": str(other.days[-1]),
