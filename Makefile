@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test test-slow lint bench-walk bench-text bench-detection bench-vectors bench-windows bench-peers
+.PHONY: setup demo test test-slow test-random lint bench-walk bench-text bench-detection bench-vectors bench-windows bench-peers
 .PHONY: bench-rings bench-forensics bench-scale bench-live clean bench-forensics-model bench-decisions
 setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml constraints.txt
@@ -20,6 +20,8 @@ test: lint
 	$(BIN)/pytest -m 'not slow' -n 2
 test-slow: setup
 	$(BIN)/pytest -m slow
+test-random: setup
+	$(BIN)/pytest -m 'not slow' -n 2 --hypothesis-profile random
 bench-walk: setup
 	$(BIN)/python benchmarks/walk.py
 bench-text: setup

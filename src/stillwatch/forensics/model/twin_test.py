@@ -49,8 +49,9 @@ def levels(differences: Floats) -> Ints:
     positive = sizes[sizes > 0]
     if not len(positive):
         return np.zeros(len(differences), np.int64)
-    unit = 4 * float(np.median(positive)) / LEVELS
-    magnitude = np.clip(np.ceil(sizes / unit), 0, LEVELS).astype(np.int64)  # ceil: a preference is never nothing
+    with np.errstate(over="ignore", under="ignore"):  # a ratio beyond a double is clipped like any other
+        parts = np.ceil(sizes / np.median(positive) * (LEVELS / 4))
+    magnitude = np.clip(parts, 1, LEVELS).astype(np.int64)  # a preference is never nothing, however small
     return np.sign(differences).astype(np.int64) * magnitude
 
 
