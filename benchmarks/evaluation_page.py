@@ -112,7 +112,7 @@ def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> list[str]:
 NOBODY = {
     "innocent": ("`innocent`", "make bench-detection"),
     "quiet": ("`quiet`: with conferences, outages, fashions, hackathons", ""),
-    "shuffled": ("`quiet` over real prompts, exits and identities dealt anew among accounts of like volume", ""),
+    "shuffled": ("`quiet` over real prompts, exits and identities dealt anew among all accounts", ""),
 }
 
 

@@ -1,9 +1,12 @@
 """A log in which who asks what and who comes from where have nothing to do with each other: nobody is guilty in it.
 
-Both margins stay real. What each account asks, when, and what it gets stay with it; what could show one hand (cards,
-sign-ups, mail, phones, addresses, clients) is another account's, drawn at random among accounts of like volume. Sources
-of text, applications and classes are still there, and so are households, carriers and shared exits, but no source of
-text lies in one hand. So every accusation is false.
+Both margins stay real. What each account asks, when, and what it gets stay with it, and the organisation that its keys
+belong to; what could show one hand (cards, sign-ups, mail, phones, addresses, clients) is another account's, drawn at
+random among all. Sources of text, applications and classes are still there, and so are households, carriers and shared
+exits, but no source of text lies in one hand. So every accusation is false.
+
+Drawn among all, not among accounts of like volume: few are as large as the seats of an enterprise, so that its seats
+would be dealt one another's cards and offices and those of the next enterprise, which makes one hand of the two.
 """
 
 from __future__ import annotations
@@ -19,8 +22,6 @@ import pyarrow.parquet as pq
 Ints = npt.NDArray[np.int64]
 EXITS = ("client_address", "asn", "country", "user_agent", "ja4")
 IDENTITY = ("created_at", "path", "payment_id", "email_domain", "phone_id", "country")
-BLOCK = 16
-"""Accounts of like volume among which exits and identities are dealt anew."""
 
 
 def deal(world: Path, seed: int) -> None:
@@ -31,7 +32,7 @@ def deal(world: Path, seed: int) -> None:
     events = pa.concat_tables(tables)
     ids = accounts["account_id"].combine_chunks()
     of = pc.index_in(events["account_id"], value_set=ids).to_numpy(zero_copy_only=False).astype(np.int64)
-    other = partners(np.bincount(of, minlength=len(ids)), np.random.default_rng([seed, 21]))
+    other = np.random.default_rng([seed, 21]).permutation(len(ids)).astype(np.int64)
     rows = donors(of, other)
     for name in EXITS:
         place = events.schema.get_field_index(name)
@@ -44,16 +45,6 @@ def deal(world: Path, seed: int) -> None:
         pq.write_table(events.slice(start, len(table)), path, compression="zstd")
         start += len(table)
     pq.write_table(accounts, world / "accounts.parquet")
-
-
-def partners(volume: Ints, rng: np.random.Generator) -> Ints:
-    """A permutation of the accounts within blocks of like volume, [N]."""
-    order = np.lexsort((rng.random(len(volume)), volume))
-    out = np.empty(len(volume), np.int64)
-    for start in range(0, len(order), BLOCK):
-        block = order[start : start + BLOCK]
-        out[block] = rng.permutation(block)
-    return out
 
 
 def donors(of: Ints, other: Ints) -> Ints:

@@ -7,26 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
-from hypothesis import given
-from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 import shuffled
 from stillwatch.worlds import write_world
-
-
-@given(st.lists(st.integers(0, 50), min_size=1, max_size=70), st.integers(0, 1000))
-def test_partners_are_a_permutation_of_accounts_of_like_volume(volume: list[int], seed: int) -> None:
-    count = np.array(volume)
-    other = shuffled.partners(count, np.random.default_rng(seed))
-    assert sorted(other.tolist()) == list(range(len(count)))
-    order = np.sort(count)
-    for start in range(0, len(count), shuffled.BLOCK):
-        low, high = order[start], order[min(start + shuffled.BLOCK, len(count)) - 1]
-        inside = (count > low) & (count < high)
-        # strictly within a block's range there is only the block, so its partners are within the range too
-        assert ((count[other[inside]] >= low) & (count[other[inside]] <= high)).all()
 
 
 def test_an_event_gets_the_exits_of_its_accounts_partner_in_turn() -> None:
