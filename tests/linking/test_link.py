@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from functools import cache
+from hashlib import blake2b
 
 import numpy as np
 import pyarrow as pa
@@ -97,7 +98,7 @@ def test_other_ids_give_the_same_ring() -> None:
     honest(world, 1500, 0)
     ring(world, "ring", 60, 1500)
     traits, accounts = world.tables()
-    rename = {name: f"z{hash((name, 1)) & 0xFFFFFFFFFFFF:012x}" for name in world.operators()}
+    rename = {name: f"z{blake2b(name.encode(), digest_size=6).hexdigest()}" for name in world.operators()}
     other = [
         table.set_column(0, "account_id", pa.array([rename[x] for x in table["account_id"].to_pylist()]))
         for table in (traits, accounts)
@@ -125,6 +126,29 @@ def test_known_organisations_collapse_and_unverified_ones_do_not() -> None:
         frozenset(ids[:3]), frozenset(ids[5:7]), *(frozenset([x]) for x in (ids[3], ids[4], ids[7]))
     }  # fmt: skip
     assert result.nodes == {"accounts": 8, "nodes": 5, "collapsed": 5}
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_who_shares_a_home_with_one_of_a_known_organisation_is_linked_and_not_of_it(known: bool) -> None:
+    world = TraitWorld(np.random.default_rng(9))
+    honest(world, 600, 0)
+    account, own = np.arange(600), np.arange(600)
+    own[300] = own[100]
+    for view in ("phone", "key", "conversation", "device", "wallet"):
+        world.put(view, account, own)
+    traits, accounts = world.tables()
+    names = world.names().tolist()
+    seats, seat, stranger = set(names[100:112]), names[100], names[300]
+    ids = accounts["account_id"].to_pylist()
+    table = pa.table(
+        {"account_id": ids, "org_id": ["org" if x in seats else None for x in ids], "verified": [known] * len(ids)}
+    )
+    result = link(traits, None, table)
+    pairs = {(row["account_a"], row["account_b"]) for row in result.links.to_pylist() if row["kind"] == "control"}
+    stands_for_it = min(seats) if known else seat
+    assert tuple(sorted((stands_for_it, stranger))) in pairs
+    found = groups_of(result.operators)
+    assert (frozenset(seats) in found) == known
 
 
 @pytest.mark.parametrize("accounts", [None, ACCOUNTS.empty_table()])
