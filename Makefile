@@ -26,6 +26,7 @@ bench-walk: setup
 	$(BIN)/python benchmarks/walk.py
 bench-text: setup
 	$(BIN)/python benchmarks/text.py
+COSTS := paraphrase identities residential one_address low_rate cover no_skeleton rotation probe plain_data
 bench-detection: setup
 	$(BIN)/python benchmarks/detection.py innocent
 	$(BIN)/python benchmarks/detection.py quiet
@@ -33,6 +34,7 @@ bench-detection: setup
 	$(BIN)/python benchmarks/detection.py evasions
 	$(BIN)/python benchmarks/ablation.py
 	$(BIN)/python benchmarks/early.py
+	$(BIN)/python benchmarks/evasion_cost.py --scale 0.5 --growth 1.3 --levels '' $(COSTS)
 	$(BIN)/python benchmarks/streams.py
 	$(BIN)/python benchmarks/looks.py
 	$(BIN)/python benchmarks/evaluation_page.py

@@ -49,12 +49,12 @@ BLIND = """
   in English: of ring-a's 47 accounts in Germany, Austria, Switzerland and Japan (seeds 0 and 3) 2 are found, of its
   119 in the United States, India and Britain 112. Taking out of the embeddings whatever tells countries apart
   (nuisance attribute projection, 9 and 10 directions) changed nothing: 324 of 420 accounts against 327.
-- **Real text with hands dealt anew** (`shuffled`, begun, not fifty seeds): in two of the worlds a group is accused, 34
-  of one enterprise's accounts and six strangers, and an enterprise, an evaluation harness and a permitted distiller
-  with strangers. The deal gives cards, mail, sign-ups and exits to others but leaves organisations and keys with their
-  accounts, so an organisation looks like one that hides behind many identities. Whether the deal or the linker is to
-  be mended was not looked into; until it is, the claim that nobody innocent is accused holds for `innocent` and `quiet`
-  alone.
+- **Real text with hands dealt anew** (`shuffled`): in the first eight worlds somebody was accused in two, 84 of 7,002
+  honest accounts. Two things were wrong. The deal was among accounts of like volume, and few are as large as an
+  enterprise's seats, so these were dealt one another's cards and offices and the next enterprise's; it is among all
+  accounts now. And whoever shared a card and a home with one seat of a known organisation was put into one operator
+  with all of it: 24 seats and a stranger passed for one hand with 25 declared customers. A link to a known organisation
+  joins nobody to it any more; with that alone the one world of the old deal that was looked at again has none.
 - **Small campaigns** whose volume and purpose stay within those of a single customer (12 accounts, 1,000 requests)
   are linked exactly and not accused.
 - **Wider content vectors** (256 dimensions and 512 features in place of 64 and 128) find 87 % in place of 55 % of
@@ -300,6 +300,41 @@ def ablation() -> list[str]:
     return lines
 
 
+def costs() -> list[str]:
+    """What each evasion costs who harvests, at assumed prices."""
+    part = read("evasion_cost.json")
+    if part is None:
+        return []
+    runs = part["runs"]
+    honest, accused = sum(r["honest_accounts"] for r in runs), sum(r["honest_ever_accused"] for r in runs)
+    lines = [
+        "\n## What evasion costs\n",
+        f"`{part['world']}` at scale {part['scale']:g} replayed day by day, looked at whenever the log had grown by "
+        f"{part['growth'] - 1:.0%}, under a level shared by all looks (`python benchmarks/evasion_cost.py`, seeds "
+        f"{', '.join(map(str, sorted({r['seed'] for r in runs})))}; [replay](replay.md) says what the columns mean). "
+        "**All prices are assumptions**, in `benchmarks/prices.toml`. *Undetected* is what the whole harvest of a ring "
+        "costs if nobody looks; *goes on* is the same harvest by fresh operators, each until half of its accounts are "
+        f"accused. Honest accounts ever accused: {interval(accused, honest)}.\n",
+    ]
+    rows = []
+    for run in runs:
+        for ring in run["campaigns"]:
+            first, half, on = ring["first_account"], ring["half_of_accounts"], ring["go_on"]
+            rows.append(
+                [run["level"], ring["campaign"], f"{ring['accounts']:,}", f"{ring['exchanges']:,}",
+                 f"{ring['undetected']['usd']:,.0f}", _moment(first), _moment(half),
+                 *(["-"] * 4 if on["usd"] is None else
+                   [on["operators"], f"{on['accounts']:,}", f"{on['days']:.0f}", f"{on['usd']:,.0f}"])]
+            )  # fmt: skip
+    head = ["evasion", "ring", "accounts", "exchanges", "undetected, $", "first accused: day, gone",
+            "half accused: day, gone", "goes on: operators", "accounts", "days", "$"]  # fmt: skip
+    return lines + table(head, rows)
+
+
+def _moment(moment: Row | None) -> str:
+    return "never" if moment is None else f"{moment['days']:.1f}, {moment['share']:.0%}"
+
+
 def elsewhere() -> list[str]:
     """Pages on the other measurements."""
     pages = {
@@ -314,7 +349,7 @@ def elsewhere() -> list[str]:
 
 def main() -> None:
     """Write the page."""
-    parts = [calibration(), evasions(), hard_negatives(), streams(), named(), early(), ablation(), elsewhere()]
+    parts = [calibration(), evasions(), hard_negatives(), streams(), named(), early(), costs(), ablation(), elsewhere()]
     text = HEAD + "\n".join(line for part in parts for line in part) + "\n" + BLIND
     (ROOT / "docs" / "evaluation.md").write_text(text, encoding="utf-8")
 

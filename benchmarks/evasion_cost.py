@@ -167,7 +167,7 @@ def going_on(harvest: int, whole: Spent, days: float, end: dict[str, Any] | None
 
 
 def stillwatch(*words: str | Path) -> str:
-    command = ["nice", "-n", "10", sys.executable, "-m", "stillwatch", *map(str, words)]
+    command = [sys.executable, "-m", "stillwatch", *map(str, words)]
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} exited with {done.returncode}")
@@ -240,14 +240,17 @@ def main() -> None:
     words.add_argument("--out", type=Path, default=RESULTS / "evasion_cost.json")
     given = words.parse_args()
     prices = read_prices(given.prices)
-    rows = [one(given, level, seed, prices) for level in given.levels for seed in given.seeds]
-    show(rows, Console(width=200))
-    given.out.parent.mkdir(parents=True, exist_ok=True)
+    rows: list[dict[str, Any]] = []
     record = {
         "world": given.world, "scale": given.scale, "every": given.every, "growth": given.growth,
         "prices_are": "assumptions without a source", "prices": prices, "runs": rows,
     }  # fmt: skip
-    given.out.write_text(json.dumps(record, indent=1) + "\n")
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    for level in given.levels:
+        for seed in given.seeds:
+            rows.append(one(given, level, seed, prices))
+            given.out.write_text(json.dumps(record, indent=1) + "\n")
+    show(rows, Console(width=200))
 
 
 if __name__ == "__main__":
