@@ -34,7 +34,7 @@ WEAK_EDGES = 64
 """Weak links kept of each node for the group scan, the strongest."""
 CONTENT_LINKS = 8
 """Content links kept of each node in the table of links, the strongest."""
-CONTENT_MEMBERS = 4_000
+CONTENT_MEMBERS = 1_000
 """Members of groups for whom content links are looked for, the first in the common order: each is held against all."""
 CONTENT_NATS = 10.0
 """Most that content adds to the weight of a weak control link when groups are looked for."""
