@@ -170,3 +170,39 @@ def test_prices_drop_groups_that_no_longer_hold() -> None:
     kept = hands.priced(of, [ring, strangers], 20, 0.01)
     assert [set(group.members.tolist()) for group in kept] == [set(RING)]
     assert kept[0].hand_log_p < np.log(0.05)
+
+
+def leaning(nodes: range | list[int], near: float) -> groups.Group:
+    size = len(nodes)
+    return groups.Group(np.array(nodes), np.full(size, -20.0), np.ones(size, dtype=bool), near=np.full(size, near))
+
+
+def test_a_group_that_was_a_hand_by_anothers_members_is_none_without_them() -> None:
+    of = shared({"payment": exits(RING, 5, 60, 3)})
+    ring, strangers = leaning(RING, 1.0), leaning([*range(28), *range(300, 312)], 0.5)
+    found = hands.priced(of, [strangers, ring], 20, 0.01)
+    assert len(found) == 2
+    assert [set(group.members.tolist()) for group in hands.settled(of, found, 20, 0.01)] == [set(RING)]
+
+
+def test_whom_a_group_that_is_none_had_taken_goes_back() -> None:
+    of = shared({"payment": [*exits(RING, 5, 60, 3), *exits(OTHER, 5, 60, 4)]})
+    both = leaning([*range(4), *range(40, 62), *range(300, 304)], 2.0)
+    both.near[4:26] = 0.1  # of the other ring it has what makes it a hand, and loses it; of the first it takes four
+    found = hands.priced(of, [leaning(RING, 1.0), leaning(OTHER, 1.0), both], 20, 0.01)
+    assert len(found) == 3
+    kept = [set(group.members.tolist()) for group in hands.settled(of, found, 20, 0.01)]
+    assert kept == [set(RING), set(OTHER)]
+
+
+def test_groups_mostly_inside_others_become_one_with_them() -> None:
+    large, inside, beside = leaning(range(0, 30), 1.0), leaning(range(18, 40), 1.0), leaning(range(25, 45), 1.0)
+    found = [set(group.members.tolist()) for group in groups.overlapping([inside, beside, large])]
+    assert found == [set(range(0, 45))]  # the second made the first larger, and so the third is inside it
+    found = [set(group.members.tolist()) for group in groups.overlapping([beside, large])]
+    assert found == [set(range(0, 30)), set(range(25, 45))]
+
+
+def test_each_node_goes_to_the_group_whose_way_it_leans() -> None:
+    far, close = leaning([1, 2, 3], 0.4), leaning([2, 3, 4], 0.9)
+    assert [kept.tolist() for kept in groups.owners(6, [far, close])] == [[True, False, False], [True, True, True]]

@@ -7,8 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from stillwatch.linking import groups
 from stillwatch.linking import link as link_module
 from stillwatch.linking.link import LinkResult, link
+from stillwatch.linking.pairs import Pairs
 from stillwatch.model import ACCOUNTS, LINKS, OPERATORS, TRAITS
 from tests.linking.traitworld import TraitWorld, classroom, honest, ring, score, standard
 
@@ -185,3 +187,18 @@ def test_a_view_nobody_named_is_control_evidence() -> None:
         ("a00010", "a00020", "control", "badge")
     ]
     assert frozenset(["a00010", "a00020"]) in groups_of(result.operators)
+
+
+def test_groups_with_their_first_member_in_common_stay_two() -> None:
+    def group(nodes: list[int], near: float) -> groups.Group:
+        count = len(nodes)
+        return groups.Group(np.array(nodes), np.zeros(count), np.ones(count, dtype=bool), near=np.full(count, near))
+
+    none = np.empty(0, np.int64)
+    belongs = link_module.assemble(
+        8, Pairs(none, none, np.empty(0), none), [group([0, 1, 2], 1.0), group([0, 3, 4], 0.5)], np.zeros(8, bool), 0
+    )
+    members: dict[int, set[int]] = {}
+    for node, operator in enumerate(belongs.operator.tolist()):
+        members.setdefault(operator, set()).add(node)
+    assert sorted(map(sorted, members.values())) == [[0, 1, 2], [3, 4], [5], [6], [7]]

@@ -16,6 +16,7 @@ to a ring that holds a large part of its tokens, whose weights are then small.)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -108,6 +109,52 @@ def compatible(application: Ints, members: Ints) -> np.ndarray:
     mine = application[members]
     codes, count = np.unique(mine[mine >= 0], return_counts=True)
     return np.isin(application, codes[count >= max(2, 0.02 * len(members))])
+
+
+def mostly_inside(small: Ints, large: Ints) -> bool:
+    """At least half of the first's members are the second's too."""
+    return 2 * len(np.intersect1d(small, large)) >= len(small)
+
+
+def merged(a: Group, b: Group) -> Group:
+    """Members of both, each with the better of its log p.
+
+    At the price of the cheaper one if that holds most of them (it was found without the search), else of the dearer.
+    """
+    members = np.union1d(a.members, b.members)
+    log_p = np.zeros(len(members))
+    for group in (a, b):
+        place = np.searchsorted(members, group.members)
+        log_p[place] = np.minimum(log_p[place], group.member_log_p)
+    cheap, dear = sorted((a, b), key=lambda group: group.price)
+    price = cheap.price if 2 * len(cheap.members) >= len(members) else dear.price
+    return Group(members, log_p, np.ones(len(members), dtype=bool), price=price)
+
+
+def overlapping(found: Sequence[Group]) -> list[Group]:
+    """The groups, the largest first, each with those that are mostly inside it."""
+    out: list[Group] = []
+    for group in sorted(found, key=lambda g: (-len(g.members), int(g.members[0]))):
+        place = next((k for k, whole in enumerate(out) if mostly_inside(group.members, whole.members)), None)
+        if place is None:
+            out.append(group)
+        else:
+            out[place] = merged(out[place], group)
+    return out
+
+
+def owners(nodes: int, found: Sequence[Group]) -> list[np.ndarray]:
+    """Which members each group keeps, [members] each.
+
+    A node of several goes to the one whose way it leans most, else to the first.
+    """
+    best, owner = np.full(nodes, -np.inf), np.full(nodes, -1, dtype=np.int64)
+    for place, group in enumerate(found):
+        near = group.near if len(group.near) else np.full(len(group.members), -1.0)
+        better = near > best[group.members]
+        mine = group.members[better]
+        best[mine], owner[mine] = near[better], place
+    return [owner[group.members] == place for place, group in enumerate(found)]
 
 
 def refine(null: Null, application: Ints, start: Ints, fdr: float, weak: float) -> Group | None:

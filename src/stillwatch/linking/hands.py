@@ -79,7 +79,7 @@ def in_one_hand(shared: Shared, found: Sequence[Source], fdr: float) -> list[gro
     out: list[groups.Group] = []
     for k in passed:
         whole = _group(found[k])
-        parts = [group for group in out if _mostly_inside(group.members, whole.members)]
+        parts = [group for group in out if groups.mostly_inside(group.members, whole.members)]
         if not parts:
             out.append(whole)
             continue
@@ -87,13 +87,13 @@ def in_one_hand(shared: Shared, found: Sequence[Source], fdr: float) -> list[gro
         level = np.log(CORROBORATION / max(len(parts) - 1, 1))
         mine = [p for p in parts if p is core or _one_hand(shared.null, core.members, p.members, level)]
         rest = np.setdiff1d(whole.members, np.concatenate([p.members for p in parts]))
-        merged = reduce(_together, mine)
+        merged = reduce(groups.merged, mine)
         if (
             len(rest) < LEAST
             or (_tests(shared, rest) <= limits).all()
             or groups.support(shared.null, merged.members, rest) >= -np.log(CORROBORATION)
         ):
-            merged = _together(merged, _only(whole, np.concatenate([rest, merged.members])))
+            merged = groups.merged(merged, _only(whole, np.concatenate([rest, merged.members])))
         out = [group for group in out if not any(group is p for p in mine)] + [merged]
     return _joined(shared.null, out, float(limits[0]))
 
@@ -111,6 +111,31 @@ def priced(shared: Shared, found: Sequence[groups.Group], tested: int, fdr: floa
             means = min(means_log_p(shared.null.shared, group.members) + price, 0.0)
             out.append(replace(group, hand_log_p=float(log_p[1]), means_log_p=float(means)))
     return out
+
+
+def settled(shared: Shared, found: Sequence[groups.Group], tested: int, fdr: float) -> list[groups.Group]:
+    """The groups without each other's members, every one of which still proves its hand; see `priced`.
+
+    A source of strangers that holds a part of a ring proves a hand by that part. Measured: 9 users of an application,
+    6 of a class and 2 relays beside 14 of a ring's 81 accounts passed, and 14 of them were accused once those 14 had
+    gone to the ring.
+    """
+    left = list(found)
+    while True:
+        mine = [group.only(kept) for group, kept in zip(left, groups.owners(len(shared.rank), left), strict=True)]
+        stand = [
+            group if len(group.members) == len(whole.members) else _still(shared, group, tested, fdr)
+            for group, whole in zip(mine, left, strict=True)
+        ]
+        out = [group for group in stand if group is not None]
+        if len(out) == len(left):
+            return out
+        # whom a group that is none had taken goes back to the others
+        left = [whole for whole, group in zip(left, stand, strict=True) if group is not None]
+
+
+def _still(shared: Shared, group: groups.Group, tested: int, fdr: float) -> groups.Group | None:
+    return next(iter(priced(shared, [group], tested, fdr)), None) if len(group.members) >= LEAST else None
 
 
 def _one_hand(control: Null, core: Ints, part: Ints, level: float) -> bool:
@@ -138,26 +163,11 @@ def _joined(control: Null, parts: list[groups.Group], level: float) -> list[grou
     for part in sorted(parts, key=lambda g: (-len(g.members), int(g.members[0]))):
         for place, whole in enumerate(out):
             if _one_hand(control, whole.members, part.members, level):
-                out[place] = _together(whole, part)
+                out[place] = groups.merged(whole, part)
                 break
         else:
             out.append(part)
     return out
-
-
-def _together(a: groups.Group, b: groups.Group) -> groups.Group:
-    """Members of both, each with the better of its log p.
-
-    At the price of the cheaper one if that holds most of them (it was found without the search), else of the dearer.
-    """
-    members = np.union1d(a.members, b.members)
-    log_p = np.zeros(len(members))
-    for group in (a, b):
-        place = np.searchsorted(members, group.members)
-        log_p[place] = np.minimum(log_p[place], group.member_log_p)
-    cheap, dear = sorted((a, b), key=lambda group: group.price)
-    price = cheap.price if 2 * len(cheap.members) >= len(members) else dear.price
-    return groups.Group(members, log_p, np.ones(len(members), dtype=bool), price=price)
 
 
 def _paid(log_p: Floats, price: float) -> Floats:
@@ -223,11 +233,6 @@ def _log_p(shared: Shared, members: Ints, orders: int = 0) -> Floats:
         logs[k] = log_e.sum(), log_e.sum() - log_e.max()
     mean: Floats = np.logaddexp.reduce(logs, axis=0) - np.log(orders)
     return np.minimum(-mean, 0.0)
-
-
-def _mostly_inside(small: Ints, large: Ints) -> bool:
-    """At least half of the first's members are the second's too."""
-    return 2 * len(np.intersect1d(small, large)) >= len(small)
 
 
 def _group(source: Source) -> groups.Group:

@@ -102,9 +102,10 @@ def link(
         shared = hands.Shared(control, strong, rank)
         parts = hands.in_one_hand(shared, texts_found, settings.fdr)
         words = sources.tokens(held)
-        again = [members.review(control, words, where, part, ~known, settings.fdr) for part in parts]
-        single = [part for group in again if group for part in apart.apart(control, pairs, where, group, seed)]
-        found = hands.priced(shared, single, len(texts_found), settings.fdr)
+        looked_at = members.reviewed(control, words, where, parts, ~known, settings.fdr)
+        single = [part for group in looked_at for part in apart.apart(control, pairs, where, group, seed)]
+        priced = hands.priced(shared, single, len(texts_found), settings.fdr)
+        found = hands.settled(shared, priced, len(texts_found), settings.fdr)
         if not texts_found:
             # without text there is nothing to find groups by but what they share
             starts = starting_points(control, source, pairs, of, seed)
@@ -242,9 +243,9 @@ def assemble(
     evidence, proven = np.zeros(nodes), np.ones(nodes, dtype=bool)
     hand, means = np.full(nodes, np.nan), np.full(nodes, np.nan)
     taken = np.zeros(nodes, dtype=bool)
-    for group, kept in zip(found, _settled(nodes, found), strict=True):
+    for group, kept in zip(found, groups.owners(nodes, found), strict=True):
         mine = group.members[kept]
-        operator[mine] = nodes + int(group.members[0])
+        operator[mine] = nodes + mine.min(initial=nodes)
         evidence[mine], proven[mine] = group.member_log_p[kept], group.proven[kept]
         hand[mine], means[mine] = group.hand_log_p, group.means_log_p
         taken[mine] = True
@@ -262,17 +263,6 @@ def assemble(
     rest = ~taken
     operator[rest] = label[rest] + 2 * nodes
     return operators.Membership(operator, evidence, proven, hand, means)
-
-
-def _settled(nodes: int, found: list[groups.Group]) -> list[np.ndarray]:
-    """Which members each group keeps: a node of several goes to the one whose way it leans most, else to the first."""
-    best, owner = np.full(nodes, -np.inf), np.full(nodes, -1, dtype=np.int64)
-    for place, group in enumerate(found):
-        near = group.near if len(group.near) else np.full(len(group.members), -1.0)
-        better = near > best[group.members]
-        mine = group.members[better]
-        best[mine], owner[mine] = near[better], place
-    return [owner[group.members] == place for place, group in enumerate(found)]
 
 
 def calibrate(
