@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any, Literal
 from stillwatch.decisions import Action, By, Casebook, Decision, Policy, RunFacts, Snapshot, read_facts, snapshot
 from stillwatch.decisions.actions import PROTECTED
 from stillwatch.model import Verdict
+from stillwatch.service import levels
 from stillwatch.service.fast import Recognised
 
 RULE = "recognised"
@@ -98,7 +99,7 @@ class Decisions:
 
     def read(self, run: Path) -> tuple[RunFacts, Snapshot]:
         """What a finished run says (slow; from any thread). RunError if it cannot be read."""
-        facts = read_facts(run)
+        facts = stood_by(read_facts(run), levels.read(run).pending)
         return facts, snapshot(facts, self.policy, self.book.docket, now())
 
     def again(self) -> Snapshot | None:
@@ -167,6 +168,19 @@ def _accused(facts: RunFacts | None, operator: str) -> bool:
     """Whether a run accuses an operator, or the one that took its members."""
     found = facts.operators.get(facts.merged.get(operator, operator)) if facts else None
     return found is not None and found.verdict is Verdict.UNAUTHORISED_DISTILLATION
+
+
+def stood_by(facts: RunFacts, pending: Collection[str]) -> RunFacts:
+    """The run as the service stands by it: who is only pending is inconclusive, for rules and for the console."""
+    found = {name: facts.operators[name] for name in pending if name in facts.operators}
+    if not found:
+        return facts
+    milder = {name: replace(one, verdict=Verdict.INCONCLUSIVE) for name, one in found.items()}
+    accounts = {
+        name: replace(one, operator=milder[one.operator.operator_id]) if one.operator.operator_id in milder else one
+        for name, one in facts.accounts.items()
+    }
+    return replace(facts, operators={**facts.operators, **milder}, accounts=accounts)
 
 
 def nothing(policy: Policy, book: Casebook) -> Snapshot:

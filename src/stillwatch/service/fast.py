@@ -148,7 +148,7 @@ def _query() -> str:
 
 def loop(where: str, seconds: float, told: Connection) -> None:
     """What the process does: a pass every `seconds`; `told` brings folders of what is known and takes `Passed`."""
-    end_with_parent()
+    end_with_parent("fast")
     fast: Fast | None = None
     while True:
         folder: Path | None = told.recv() if told.poll(seconds) else None

@@ -18,6 +18,7 @@ from stillwatch.ingest import parcels
 from stillwatch.ingest.accounts import Context
 from stillwatch.ingest.pseudonyms import Pseudonyms
 from stillwatch.pipeline import ScanRequest
+from stillwatch.service import levels
 from stillwatch.service.children import end_with_parent
 from stillwatch.service.inbox import Inbox, upto
 from stillwatch.service.recognise import build
@@ -89,7 +90,10 @@ class Looker:
             Room(memory=size(self.walk.limits.workers_memory), threads=1),
         )  # fmt: skip
         kept = scan_state(StateRequest(self.walk.state, scan))
-        build(RunFolder(run), self.walk.limits.recognise_rate, settings.linking.without).write(run / KNOWN)
+        limits, done = self.walk.limits, RunFolder(run)
+        stands = levels.after(levels.read(last), levels.seen(done), settings.judging.fdr, shared=limits.share_level)
+        stands.write(run)
+        build(done, limits.recognise_rate, settings.linking.without, stands.accused).write(run / KNOWN)
         if files:
             self.inbox.empty(files)
         self._sweep()
@@ -117,7 +121,7 @@ def _number(run: Path | None) -> int:
 
 def loop(walk: Walk, told: Connection) -> None:
     """What the process does: a look whenever it is time, and the result through `told`. Ends with its parent."""
-    end_with_parent()
+    end_with_parent("look")
     looker: Looker | None = None
     while True:
         began = time.monotonic()

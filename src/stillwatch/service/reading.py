@@ -183,7 +183,7 @@ _how: Reading | None = None
 def begin(how: Reading) -> None:
     """Make a process ready: compiled loops loaded, memory bounded."""
     global _how  # noqa: PLW0603  (each process has one)
-    end_with_parent()
+    end_with_parent("read")
     _how = how
     pa.set_cpu_count(1)
     warm = {"event_id": "w", "time": 1_700_000_000, "account_id": "w", "model": "w",
