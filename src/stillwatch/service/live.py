@@ -19,7 +19,7 @@ from typing import Any
 
 from stillwatch.decisions import Casebook, Decision, Policy, RunFacts
 from stillwatch.errors import StillwatchError
-from stillwatch.service import fast, looking
+from stillwatch.service import fast, looking, memory
 from stillwatch.service.children import Child
 from stillwatch.service.commit import Committer
 from stillwatch.service.deciding import Decisions, now
@@ -197,6 +197,7 @@ class Live:
         self.decisions.take(made, looked.run, facts)
         self.fresh.last, self.fresh.trouble = looked, None
         await self._tell(looked.run, facts)
+        await asyncio.to_thread(memory.give_back)
         self.metrics.looks.labels("done").inc()
         self.metrics.look_seconds.set(looked.seconds)
         self.metrics.look_events.set(looked.events)

@@ -5,6 +5,7 @@ Between looks the state is free: `stillwatch scan --state` may forget accounts o
 
 from __future__ import annotations
 
+import gc
 import shutil
 import time
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from stillwatch.ingest import parcels
 from stillwatch.ingest.accounts import Context
 from stillwatch.ingest.pseudonyms import Pseudonyms
 from stillwatch.pipeline import ScanRequest
-from stillwatch.service import levels
+from stillwatch.service import levels, memory
 from stillwatch.service.children import end_with_parent
 from stillwatch.service.inbox import Inbox, upto
 from stillwatch.service.recognise import build
@@ -122,12 +123,15 @@ def _number(run: Path | None) -> int:
 def loop(walk: Walk, told: Connection) -> None:
     """What the process does: a look whenever it is time, and the result through `told`. Ends with its parent."""
     end_with_parent("look")
+    memory.begin()
     looker: Looker | None = None
     while True:
         began = time.monotonic()
         try:
             looker = looker or Looker(walk)
             done = looker.look()
+            gc.collect()
+            memory.give_back()
         except (StillwatchError, OSError, MemoryError) as error:
             done = Looked(None, trouble=str(error) or type(error).__name__)
         if done is not None:

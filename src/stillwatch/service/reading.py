@@ -27,7 +27,7 @@ from stillwatch.ingest.report import group
 from stillwatch.ingest.sources import Source
 from stillwatch.ingest.streams import Lines, elements, lines
 from stillwatch.model import EVENTS
-from stillwatch.service import otlp
+from stillwatch.service import memory, otlp
 from stillwatch.service.bodies import decoded
 from stillwatch.service.children import end_with_parent
 from stillwatch.service.problems import ProblemError
@@ -184,6 +184,7 @@ def begin(how: Reading) -> None:
     """Make a process ready: compiled loops loaded, memory bounded."""
     global _how  # noqa: PLW0603  (each process has one)
     end_with_parent("read")
+    memory.begin()
     _how = how
     pa.set_cpu_count(1)
     warm = {"event_id": "w", "time": 1_700_000_000, "account_id": "w", "model": "w",
