@@ -19,6 +19,7 @@ from stillwatch.decisions.actions import PROTECTED
 from stillwatch.model import Verdict
 from stillwatch.service import levels
 from stillwatch.service.fast import Recognised
+from stillwatch.service.levels import Levels
 
 RULE = "recognised"
 KEPT = 1024
@@ -50,6 +51,8 @@ class Decisions:
         self.step, self.hours = Action(step), hours
         self.facts: RunFacts | None = None
         self.run: Path | None = None
+        self.levels = Levels()
+        """How much of the stated level was spent up to that run, and who is pending."""
         self._docket: object = book.docket
         """The docket that the snapshot was made of."""
         self.snapshot = nothing(policy, book)
@@ -120,6 +123,7 @@ class Decisions:
         self._docket = self.book.docket
         if run is not None:
             self.run, self.facts = run, facts
+            self.levels = levels.read(run)
             self.seen = {name: seen for name, seen in self.seen.items() if _accused(facts, seen.found.operator_id)}
         if (old.mode, old.killed) != (made.mode, made.killed):
             self._note(None)
