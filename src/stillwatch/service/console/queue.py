@@ -103,14 +103,14 @@ def _item(
     nothing = Doing(Action.ALLOW, {}, 0)
     subject = Subject("operator", row["operator_id"])
     said = standing(docket, subject, now)
-    return Item(row, done.get(row["operator_id"], nothing), said, fresh, pending=bool(row.get("pending")))
+    return Item(row, done.get(row["operator_id"], nothing), said, fresh, pending=row["pending"])
 
 
 def stood_by(row: Mapping[str, Any], facts: RunFacts | None) -> dict[str, Any]:
     """A row of the table `verdicts` with the verdict that the service stands by, `pending` if that is a milder one."""
-    held = None if facts is None else facts.operators.get(row["operator_id"])
+    held = None if facts is None else facts.operators.get(row.get("operator_id", ""))
     if held is None or held.verdict.value == row["verdict"]:
-        return dict(row)
+        return {**row, "pending": False}
     return {**row, "verdict": held.verdict.value, "pending": True}
 
 
