@@ -60,6 +60,10 @@ bench-scale: setup
 	$(BIN)/python benchmarks/performance_page.py
 bench-live: setup
 	$(BIN)/python benchmarks/live.py
+	$(BIN)/python benchmarks/live_memory.py
+	$(BIN)/python benchmarks/live_litellm.py
+	$(BIN)/python benchmarks/live_peer.py
+	$(BIN)/python benchmarks/live_page.py
 bench-forensics: setup
 	$(BIN)/python benchmarks/forensics_data.py $(if $(PROMPTS),--prompts $(PROMPTS))
 bench-forensics-model: setup

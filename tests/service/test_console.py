@@ -27,6 +27,7 @@ from stillwatch.service.console.pages import harmless
 from stillwatch.service.console.routes import READ, WRITTEN
 from stillwatch.service.console.sessions import COOKIE, IDLE, LONGEST, Sessions
 from stillwatch.service.console.web import inside
+from stillwatch.service.deciding import stood_by
 from stillwatch.service.keys import Keys, Role, revoke
 from tests.decisions.builders import event, member, operator, write_run
 from tests.service.serving import serving
@@ -525,3 +526,21 @@ def test_the_console_is_part_of_the_service(tmp_path: Path) -> None:
         assert bo.client.get("/v1/decisions/a").status_code == 401
         assert "1" in bo.said("/live")
     assert check(tmp_path / "state.live" / "casebook").sound
+
+
+# --- what the service stands by -------------------------------------------------------------------------------------
+
+
+def test_who_is_only_pending_is_shown_as_that(desk: Desk) -> None:
+    facts = desk.source.facts
+    assert facts is not None
+    pages = ("/?verdict=inconclusive", f"/operators/{quote(desk.ring, safe='')}", f"/accounts/{quote(desk.account)}")
+    said = desk.people["cy"].said
+    try:
+        assert not any("pending" in said(path).lower() for path in pages)
+        desk.source.facts = stood_by(facts, [desk.ring])
+        assert all("pending" in said(path).lower() for path in pages)
+        assert desk.ring in said(pages[0])
+        assert desk.ring not in said("/?verdict=unauthorised_distillation")
+    finally:
+        desk.source.facts = facts

@@ -49,9 +49,9 @@ async def who(request, api_key):
 
 
 @contextmanager
-def proxy(folder: Path, url: str, key: str, on_failure: str) -> Iterator[str]:
+def proxy(folder: Path, url: str, key: str, on_failure: str, config: str = CONFIG) -> Iterator[str]:
     bin, port = environment("litellm", "litellm[proxy]", "httpx", "orjson"), free_port()
-    (folder / "config.yaml").write_text(CONFIG, encoding="utf-8")
+    (folder / "config.yaml").write_text(config, encoding="utf-8")
     (folder / "who.py").write_text(WHO, encoding="utf-8")
     settings = {
         "STILLWATCH_URL": url, "STILLWATCH_KEY": key, "STILLWATCH_ON_FAILURE": on_failure, "STILLWATCH_TIMEOUT": "5",

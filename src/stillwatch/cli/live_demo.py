@@ -36,7 +36,7 @@ def _send(url: str, folder: Path) -> None:
 
     from stillwatch.service.children import end_with_parent
 
-    end_with_parent()
+    end_with_parent("demo")
     days = [pq.read_table(path, partitioning=None) for path in sorted((folder / "events").rglob("*.parquet"))]
     events = sum(map(len, days))
     began, sent = time.monotonic(), 0

@@ -31,7 +31,11 @@ class Spending:
 
     def spent(self, day: int) -> float:
         """Share spent at the end of day `day` (1 is the first); in [0, 1), rising."""
-        return day / (day + self.half_life)
+        return self.spent_at(day)
+
+    def spent_at(self, time: float) -> float:
+        """The same at any time, in days from the start: whoever looks more than once a day has a part of the day's."""
+        return time / (time + self.half_life)
 
     def share(self, day: int, before: int = 0) -> float:
         """Share for a look on day `day` after one on day `before` (0: none); ValueError unless before < day."""

@@ -275,10 +275,11 @@ async def status(request: Request, live: Live, _: Caller) -> Response:
 
 def facts(live: Live) -> dict[str, Any]:
     """For the status and the console."""
-    last, waiting, decisions = live.fresh.last, live.fresh.waiting, live.decisions
+    last, waiting, decisions, levels = live.fresh.last, live.fresh.waiting, live.decisions, live.decisions.levels
     return {
         "version": __version__, "mode": decisions.snapshot.mode, "killed": decisions.snapshot.killed,
         "run": None if decisions.run is None else decisions.run.name,
+        "level": levels.level, "level_spent": levels.spent, "pending": len(levels.pending),
         "age_seconds": live.fresh.age(), "look_seconds": None if last is None else last.seconds,
         "trouble": live.fresh.trouble or live.committer.trouble,
         "received_events": live.committer.events, "waiting_events": waiting.events, "waiting_bytes": waiting.bytes,

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from stillwatch.service.logs import say
@@ -20,8 +21,13 @@ AGAIN = 2.0
 """Seconds before a process that died is started again."""
 
 
-def end_with_parent() -> None:
-    """For a helper: end when the process that started it has ended, however that came about, and only then."""
+def end_with_parent(name: str) -> None:
+    """For a helper: end when the process that started it has ended, however that came about, and only then.
+
+    `name` is what `ps` and `top` call it, where the system lets a process choose.
+    """
+    with contextlib.suppress(OSError):
+        Path("/proc/self/comm").write_text(f"stillwatch-{name}"[:15], encoding="ascii")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a key press goes to all processes; the parent ends its helpers
     parent = parent_process()
     if parent is not None:

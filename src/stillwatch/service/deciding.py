@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,9 @@ from typing import Any, Literal
 from stillwatch.decisions import Action, By, Casebook, Decision, Policy, RunFacts, Snapshot, read_facts, snapshot
 from stillwatch.decisions.actions import PROTECTED
 from stillwatch.model import Verdict
+from stillwatch.service import levels
 from stillwatch.service.fast import Recognised
+from stillwatch.service.levels import Levels
 
 RULE = "recognised"
 KEPT = 1024
@@ -49,6 +51,8 @@ class Decisions:
         self.step, self.hours = Action(step), hours
         self.facts: RunFacts | None = None
         self.run: Path | None = None
+        self.levels = Levels()
+        """How much of the stated level was spent up to that run, and who is pending."""
         self._docket: object = book.docket
         """The docket that the snapshot was made of."""
         self.snapshot = nothing(policy, book)
@@ -98,7 +102,7 @@ class Decisions:
 
     def read(self, run: Path) -> tuple[RunFacts, Snapshot]:
         """What a finished run says (slow; from any thread). RunError if it cannot be read."""
-        facts = read_facts(run)
+        facts = stood_by(read_facts(run), levels.read(run).pending)
         return facts, snapshot(facts, self.policy, self.book.docket, now())
 
     def again(self) -> Snapshot | None:
@@ -119,6 +123,7 @@ class Decisions:
         self._docket = self.book.docket
         if run is not None:
             self.run, self.facts = run, facts
+            self.levels = levels.read(run)
             self.seen = {name: seen for name, seen in self.seen.items() if _accused(facts, seen.found.operator_id)}
         if (old.mode, old.killed) != (made.mode, made.killed):
             self._note(None)
@@ -167,6 +172,19 @@ def _accused(facts: RunFacts | None, operator: str) -> bool:
     """Whether a run accuses an operator, or the one that took its members."""
     found = facts.operators.get(facts.merged.get(operator, operator)) if facts else None
     return found is not None and found.verdict is Verdict.UNAUTHORISED_DISTILLATION
+
+
+def stood_by(facts: RunFacts, pending: Collection[str]) -> RunFacts:
+    """The run as the service stands by it: who is only pending is inconclusive, for rules and for the console."""
+    found = {name: facts.operators[name] for name in pending if name in facts.operators}
+    if not found:
+        return facts
+    milder = {name: replace(one, verdict=Verdict.INCONCLUSIVE) for name, one in found.items()}
+    accounts = {
+        name: replace(one, operator=milder[one.operator.operator_id]) if one.operator.operator_id in milder else one
+        for name, one in facts.accounts.items()
+    }
+    return replace(facts, operators={**facts.operators, **milder}, accounts=accounts)
 
 
 def nothing(policy: Policy, book: Casebook) -> Snapshot:

@@ -21,7 +21,7 @@ from stillwatch.ingest import parcels
 from stillwatch.ingest.parcels import Parcel, ParcelError
 from stillwatch.linking.traits import TOKENS
 from stillwatch.model import SKETCHES
-from stillwatch.service import recognise
+from stillwatch.service import memory, recognise
 from stillwatch.service.children import end_with_parent
 from stillwatch.service.recognise import LEAST_FAMILIES, USED, Known
 from stillwatch.service.store import Store
@@ -148,7 +148,8 @@ def _query() -> str:
 
 def loop(where: str, seconds: float, told: Connection) -> None:
     """What the process does: a pass every `seconds`; `told` brings folders of what is known and takes `Passed`."""
-    end_with_parent()
+    end_with_parent("fast")
+    memory.begin()
     fast: Fast | None = None
     while True:
         folder: Path | None = told.recv() if told.poll(seconds) else None

@@ -6,31 +6,28 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-import os
 import time
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from datetime import timedelta
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from stillwatch.decisions import Casebook, Decision, Policy, RunFacts
 from stillwatch.errors import StillwatchError
-from stillwatch.service import fast, looking
+from stillwatch.service import fast, looking, memory
 from stillwatch.service.children import Child
 from stillwatch.service.commit import Committer
 from stillwatch.service.deciding import Decisions, now
 from stillwatch.service.fast import Passed
+from stillwatch.service.intake import Intake
 from stillwatch.service.keys import Keys
 from stillwatch.service.logs import say
 from stillwatch.service.looking import KNOWN, RUNS, Looked, Walk, latest
 from stillwatch.service.metrics import Metrics
 from stillwatch.service.pressure import Bytes, Rate
 from stillwatch.service.problems import ProblemError
-from stillwatch.service.reading import Body, Read, Reading, begin, work_off
+from stillwatch.service.reading import Body, Read, Reading
 from stillwatch.service.store import Store, StoreError, Waiting
 from stillwatch.service.stores import open_store
 
@@ -87,7 +84,7 @@ class Live:
         told = hashlib.sha256(setup.policy.model_dump_json().encode()).hexdigest()
         self.book.policy_is(told, setup.policy.mode, now())
         self.decisions = Decisions(setup.policy, self.book, self.limits.recognised, self.limits.recognised_hours)
-        self.pool = self._pool()
+        self.intake = Intake(self.reading, self.committer, self.metrics)
         self.children: list[Child] = []
         self.adopted: list[Callable[[Path, RunFacts], None]] = []
         """Told of every run that has become what is known; from a thread."""
@@ -113,7 +110,7 @@ class Live:
         self.fast.hello = self._what_is_known
         self.fast.send(self._what_is_known())
         self._every(1.0, self._tick)
-        await asyncio.wrap_future(self.pool.submit(os.getpid))  # the first sketcher is up
+        await self.intake.start()
 
     async def stop(self) -> None:
         """Commit what is waiting, end the helpers. A look that is under way is given up: the next one repeats it."""
@@ -121,7 +118,7 @@ class Live:
             task.cancel()
         for child in self.children:
             child.stop()
-        self.pool.shutdown(wait=False, cancel_futures=True)
+        self.intake.stop()
         await asyncio.to_thread(self.committer.stop)
         for closing in (self.store, self.watch, self.book):
             closing.close()
@@ -144,31 +141,10 @@ class Live:
         with self.room.hold(len(body.data)):
             if self.fresh.waiting.bytes > self.limits.backlog_bytes:
                 raise ProblemError(429, "too much is waiting to be looked at: send it again later", retry_after=30)
-            found = await self._read(body)
-            if found.parcel is not None:
-                try:
-                    await self.committer.keep(found.parcel, found.kept)
-                except StoreError as error:
-                    say("store", level=logging.ERROR, error=error, trouble=str(error))
-                    raise ProblemError(503, "the store cannot take events now", retry_after=5) from error
+            found = await self.intake.take(body)
         self.metrics.events.labels(body.kind, "kept").inc(found.kept)
         self.metrics.events.labels(body.kind, "rejected").inc(found.rejected)
         return found
-
-    async def _read(self, body: Body) -> Read:
-        pool = self.pool
-        try:
-            return await asyncio.wrap_future(pool.submit(work_off, body))
-        except BrokenProcessPool as error:
-            if self.pool is pool:  # the first to notice makes a new one
-                self.metrics.restarts.labels("sketcher").inc()
-                say("a sketcher died", level=logging.ERROR)
-                self.pool = self._pool()
-            raise ProblemError(503, "reading was interrupted: send it again", retry_after=1) from error
-
-    def _pool(self) -> ProcessPoolExecutor:
-        workers = self.limits.sketchers or max(1, len(os.sched_getaffinity(0)) - 1)
-        return ProcessPoolExecutor(workers, get_context("spawn"), initializer=begin, initargs=(self.reading,))
 
     # what the helpers say
 
@@ -197,6 +173,7 @@ class Live:
         self.decisions.take(made, looked.run, facts)
         self.fresh.last, self.fresh.trouble = looked, None
         await self._tell(looked.run, facts)
+        await asyncio.to_thread(memory.give_back)
         self.metrics.looks.labels("done").inc()
         self.metrics.look_seconds.set(looked.seconds)
         self.metrics.look_events.set(looked.events)

@@ -5,6 +5,7 @@ Between looks the state is free: `stillwatch scan --state` may forget accounts o
 
 from __future__ import annotations
 
+import gc
 import shutil
 import time
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from stillwatch.ingest import parcels
 from stillwatch.ingest.accounts import Context
 from stillwatch.ingest.pseudonyms import Pseudonyms
 from stillwatch.pipeline import ScanRequest
+from stillwatch.service import levels, memory
 from stillwatch.service.children import end_with_parent
 from stillwatch.service.inbox import Inbox, upto
 from stillwatch.service.recognise import build
@@ -89,7 +91,10 @@ class Looker:
             Room(memory=size(self.walk.limits.workers_memory), threads=1),
         )  # fmt: skip
         kept = scan_state(StateRequest(self.walk.state, scan))
-        build(RunFolder(run), self.walk.limits.recognise_rate, settings.linking.without).write(run / KNOWN)
+        limits, done = self.walk.limits, RunFolder(run)
+        stands = levels.after(levels.read(last), levels.seen(done), settings.judging.fdr, shared=limits.share_level)
+        stands.write(run)
+        build(done, limits.recognise_rate, settings.linking.without, stands.accused).write(run / KNOWN)
         if files:
             self.inbox.empty(files)
         self._sweep()
@@ -117,13 +122,16 @@ def _number(run: Path | None) -> int:
 
 def loop(walk: Walk, told: Connection) -> None:
     """What the process does: a look whenever it is time, and the result through `told`. Ends with its parent."""
-    end_with_parent()
+    end_with_parent("look")
+    memory.begin()
     looker: Looker | None = None
     while True:
         began = time.monotonic()
         try:
             looker = looker or Looker(walk)
             done = looker.look()
+            gc.collect()
+            memory.give_back()
         except (StillwatchError, OSError, MemoryError) as error:
             done = Looked(None, trouble=str(error) or type(error).__name__)
         if done is not None:

@@ -74,6 +74,7 @@ SCHEMAS: Json = {
             "trouble": _or_null(_TEXT), "received_events": _whole(),
             "waiting_events": _whole(), "waiting_bytes": _whole(), "accounts": _whole(),
             "decided": _whole(), "recognised": _whole(), "number": _whole(), "up_seconds": _whole("number"),
+            "level": _whole("number"), "level_spent": _whole("number"), "pending": _whole(),
         },
         "required": ["version", "mode", "run", "age_seconds"],
     },

@@ -27,7 +27,7 @@ from stillwatch.ingest.report import group
 from stillwatch.ingest.sources import Source
 from stillwatch.ingest.streams import Lines, elements, lines
 from stillwatch.model import EVENTS
-from stillwatch.service import otlp
+from stillwatch.service import memory, otlp
 from stillwatch.service.bodies import decoded
 from stillwatch.service.children import end_with_parent
 from stillwatch.service.problems import ProblemError
@@ -88,18 +88,18 @@ class Read:
 def read(body: Body, how: Reading) -> Read:
     """Read, check and sketch a body; ProblemError if nothing can be told from it."""
     data = decoded(body.data, body.encoding, how.limits.max_decoded_bytes)
-    job = work.Job(how.settings, how.pseudonyms, how.networks, int(time.time() * 1e6))
+    now = job(how)
     chunks = _traces(body, data, how) if body.kind == "traces" else _events(body, data)
     found: list[tuple[Parcel, list[tuple[int, str]]]] = []
     skipped = rejected = 0
     for chunk in chunks:
-        done = work.process(chunk, job)
+        done = work.process(chunk, now)
         skipped += done.counts["skipped_spans"]
         rejected += len(done.rejects)
         if rejected > how.limits.max_rejects:
             why = f"more than {how.limits.max_rejects:,} rows of the body cannot be used: it is no log"
             raise ProblemError(400, why, detail=[list(reject) for reject in done.rejects[:SHOWN]])
-        found.append((_parcel(done, how.pseudonyms), done.rejects))
+        found.append((parcel(done, how.pseudonyms), done.rejects))
     if not found:
         return Read(None, 0, 0)
     whole, rejects = parcels.together([parcel for parcel, _ in found]), [one for _, some in found for one in some]
@@ -108,7 +108,12 @@ def read(body: Body, how: Reading) -> Read:
     return Read(whole.pack() if kept else None, whole.rows_in, kept, dict(reasons), tuple(rejects[:SHOWN]), skipped)
 
 
-def _parcel(done: work.Done, names: Pseudonyms) -> Parcel:
+def job(how: Reading) -> work.Job:
+    """How rows are worked on now."""
+    return work.Job(how.settings, how.pseudonyms, how.networks, int(time.time() * 1e6))
+
+
+def parcel(done: work.Done, names: Pseudonyms) -> Parcel:
     """Rows are numbered through: blank lines and spans of one line would leave gaps and knots."""
     kept, lost = done.sketches["source_row"].to_numpy(), np.array([row for row, _ in done.rejects], np.int64)
     rank = np.empty(done.rows_in, np.int64)
@@ -123,7 +128,8 @@ def _parcel(done: work.Done, names: Pseudonyms) -> Parcel:
     )  # fmt: skip
 
 
-def _source(container: str, format: str, size: int) -> Source:
+def source(container: str, format: str, size: int) -> Source:
+    """A body as if it were a file."""
     return Source(0, Path("live"), container, None, format, size, "")
 
 
@@ -132,7 +138,7 @@ def _traces(body: Body, data: bytes, how: Reading) -> Iterator[Chunk]:
     joiner = otel.Joiner(how.settings)
     joiner.add(1, request, len(data))
     ready = [raw for _, raw in joiner.ready(end=True)]
-    chunk = Chunk(_source("lines", "otel", len(data)), ready, np.arange(1, len(ready) + 1, dtype=np.int64))
+    chunk = Chunk(source("lines", "otel", len(data)), ready, np.arange(1, len(ready) + 1, dtype=np.int64))
     chunk.skipped, chunk.late = joiner.skipped, joiner.late
     yield chunk
 
@@ -145,11 +151,11 @@ def _events(body: Body, data: bytes) -> Iterator[Chunk]:
         return
     if body.content_type not in {*LINES, "application/json"}:
         raise ProblemError(415, f"content types are {', '.join(sorted(LINES))}, application/json and {ARROW}")
-    source = _source("lines", body.format, len(data))
+    whole = source("lines", body.format, len(data))
     text = data.lstrip()
     split = elements if body.content_type == "application/json" and text.startswith(b"[") else lines
     for part in _whole(split(iter([text]))):
-        yield Chunk(source, part, bytes=len(part.data))
+        yield Chunk(whole, part, bytes=len(part.data))
 
 
 def _whole(parts: Iterator[Lines]) -> Iterator[Lines]:
@@ -163,14 +169,14 @@ def _whole(parts: Iterator[Lines]) -> Iterator[Lines]:
 
 def _arrow(data: bytes, format: str) -> Iterator[Chunk]:
     """Nothing in an Arrow stream is to be trusted: offsets are checked before they are followed."""
-    source, done = _source("parquet", format, len(data)), 0
+    whole, done = source("parquet", format, len(data)), 0
     try:
         with pa.ipc.open_stream(data) as stream:
             for batch in stream:
                 batch.validate(full=True)
                 rows = np.arange(done + 1, done + 1 + batch.num_rows, dtype=np.int64)
                 done += batch.num_rows
-                yield Chunk(source, batch, rows)
+                yield Chunk(whole, batch, rows)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OSError, KeyError) as error:
         raise ProblemError(400, "the body is no Arrow stream that can be read") from error
 
@@ -183,7 +189,8 @@ _how: Reading | None = None
 def begin(how: Reading) -> None:
     """Make a process ready: compiled loops loaded, memory bounded."""
     global _how  # noqa: PLW0603  (each process has one)
-    end_with_parent()
+    end_with_parent("read")
+    memory.begin()
     _how = how
     pa.set_cpu_count(1)
     warm = {"event_id": "w", "time": 1_700_000_000, "account_id": "w", "model": "w",
@@ -194,11 +201,16 @@ def begin(how: Reading) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
+def ours() -> Reading:
+    """How this process reads; only where `begin` made it ready."""
+    assert _how is not None
+    return _how
+
+
 def work_off(body: Body) -> Read:
     """`read` in a process that `begin` made ready; whatever goes wrong in it is the body's fault, and said so."""
-    assert _how is not None
     try:
-        return read(body, _how)
+        return read(body, ours())
     except ProblemError:
         raise
     except (MemoryError, pa.ArrowMemoryError, pa.ArrowCapacityError) as error:

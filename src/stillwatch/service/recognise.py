@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,13 +85,20 @@ class Known:
         (folder / "known.json").write_text(json.dumps(self.as_dict(), indent=1) + "\n", encoding="utf-8")
 
 
-def build(run: RunFolder, rate: float, without: tuple[str, ...] = ()) -> Known:
-    """From a finished run. Known by nothing: who is not accused, or has too few proven members."""
+def build(
+    run: RunFolder, rate: float, without: tuple[str, ...] = (), accused_by: Collection[str] | None = None
+) -> Known:
+    """From a finished run. Known by nothing: who is not accused, or has too few proven members.
+
+    accused_by: operators whose accusation by the run the service stands by; None is all of them. Members of the others
+    are not among the honest either.
+    """
     operators = run.read("operators")
     accused = _accused(run)
     everyone = sorted(set(operators["account_id"].to_pylist()))
     place = {account: row for row, account in enumerate(everyone)}
-    members = _members(operators, accused, place)
+    chosen = accused if accused_by is None else accused.filter(pc.is_in(accused, pa.array(sorted(accused_by), _s)))
+    members = _members(operators, chosen, place)
     apart = set(operators.filter(pc.is_in(operators["operator_id"], value_set=accused))["account_id"].to_pylist())
     for name in ("victims", "streams"):
         apart |= set(run.read(name, ["account_id"])["account_id"].to_pylist())

@@ -13,7 +13,7 @@ from pathlib import Path
 import uvicorn
 
 from stillwatch.errors import RunError, UsageError
-from stillwatch.service import logs
+from stillwatch.service import logs, memory
 from stillwatch.service.app import create_app
 from stillwatch.service.console import console_routes
 from stillwatch.service.console.live_source import LiveSource
@@ -67,6 +67,7 @@ def serve(setup: Setup, address: Address, began: Callable[[str], object] | None 
     """Serve until told to stop (SIGINT, SIGTERM); `began` is told the URL. RunError if address or folder are taken."""
     address.check(not setup.keys.open)
     logs.begin()
+    memory.begin()
     sys.setswitchinterval(SWITCH)
     with locked(setup.walk.data):
         live = Live(setup)

@@ -39,6 +39,8 @@ class ServiceSettings(BaseModel):
     """Time between two passes of the fast path."""
     recognise_rate: float = Field(default=1e-4, gt=0, le=0.01)
     """False-positive rate of the fast path: honest accounts that are taken for some accused operator's."""
+    share_level: bool = True
+    """All looks together keep the stated false-discovery rate; False lets each one accuse at the whole of it."""
     keep_runs: int = Field(default=3, ge=2)
     """Run folders kept."""
     workers_memory: str = "2GB"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,7 @@ from stillwatch.decisions.audit import Entry, Verification, verify, write_lines
 from stillwatch.engine.runfolder import RunFolder
 from stillwatch.service.console import chronicle, people
 from stillwatch.service.console.actions import members
-from stillwatch.service.console.queue import ORDERS, STANDINGS, Choice, queue, search
+from stillwatch.service.console.queue import ORDERS, STANDINGS, Choice, queue, search, stood_by
 from stillwatch.service.console.rendering import path, render
 from stillwatch.service.console.trail import told
 from stillwatch.service.console.web import Visit
@@ -69,7 +70,9 @@ async def queue_page(visit: Visit) -> Response:
     found = None
     if visit.source.run is not None:
         source = visit.source
-        found = await visit.read(queue, run_of(visit), source.snapshot, source.book.docket, choice, visit.now)
+        found = await visit.read(
+            queue, run_of(visit), source.snapshot, source.book.docket, choice, visit.now, source.facts
+        )
     return shown(
         visit, "queue.html", "queue", queue=found, choice=choice, ranks=RANK, standings=STANDINGS, orders=ORDERS
     )
@@ -98,6 +101,7 @@ async def operator_page(visit: Visit) -> Response:
         return await _gone(visit, Subject("operator", id))
     judged = source.facts.judged_at if source.facts else visit.now
     changed = await visit.read(chronicle.since, source.chronicle, found.verdict, judged.date())
+    found = replace(found, verdict=stood_by(found.verdict, source.facts))
     decisions = {row["account_id"]: source.decision(row["account_id"], visit.now) for row in found.members}
     counts = None
     if source.facts is not None:
@@ -116,6 +120,7 @@ async def account_page(visit: Visit) -> Response:
     found = await visit.read(people.account_page, run_of(visit), id)
     if found is None:
         return await _gone(visit, Subject("account", id))
+    found = replace(found, verdict=stood_by(found.verdict, visit.source.facts))
     decision = visit.source.decision(id, visit.now)
     return shown(
         visit, "account.html", "queue", found=found, decision=decision, **history(visit, Subject("account", id))
@@ -153,6 +158,7 @@ async def search_page(visit: Visit) -> Response:
     """Operators and accounts by id, or accounts by what they declare."""
     text = visit.word("q").strip()[:LONGEST_SEARCH]
     found = await visit.read(search, run_of(visit), text) if text else []
+    found = [stood_by(row, visit.source.facts) for row in found]
     if len(found) == 1:
         return RedirectResponse(f"/{found[0]['kind']}s/{path(found[0]['id'])}", 303)
     return shown(visit, "search.html", "search", text=text, found=found)

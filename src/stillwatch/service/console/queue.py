@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from stillwatch.cases.look import RANK, Look, looking
-from stillwatch.decisions import Action, Decision, Docket, Snapshot, Subject
+from stillwatch.decisions import Action, Decision, Docket, RunFacts, Snapshot, Subject
 from stillwatch.engine.runfolder import RunFolder
 
 PAGE = 50
@@ -42,6 +42,8 @@ class Item:
     """One of STANDINGS."""
     fresh: bool
     """It sent something on the log's last day."""
+    pending: bool = False
+    """The run accuses it, and the service does not yet."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,12 @@ select * from verdicts where events > 0 and (verdict <> 'ordinary' or accounts >
 """
 
 
-def queue(run: RunFolder, snapshot: Snapshot, docket: Docket, choice: Choice, now: datetime) -> Queue:
-    """The page asked for; RunError if the run cannot be read."""
+def queue(
+    run: RunFolder, snapshot: Snapshot, docket: Docket, choice: Choice, now: datetime, facts: RunFacts | None = None
+) -> Queue:
+    """The page asked for, with the verdicts that the service stands by (`facts`); RunError if a run cannot be read."""
     with looking(run) as look:
-        rows = look.rows(ALL)
+        rows = [stood_by(row, facts) for row in look.rows(ALL)]
         newest = (look.one("select max(last_seen) as at from verdicts") or {}).get("at")
     done = doing(snapshot, now)
     counts: dict[str, int] = dict.fromkeys(RANK, 0)
@@ -98,7 +102,16 @@ def _item(
     fresh = newest is not None and row["last_seen"] is not None and newest - row["last_seen"] < FRESH
     nothing = Doing(Action.ALLOW, {}, 0)
     subject = Subject("operator", row["operator_id"])
-    return Item(row, done.get(row["operator_id"], nothing), standing(docket, subject, now), fresh)
+    said = standing(docket, subject, now)
+    return Item(row, done.get(row["operator_id"], nothing), said, fresh, pending=row["pending"])
+
+
+def stood_by(row: Mapping[str, Any], facts: RunFacts | None) -> dict[str, Any]:
+    """A row of the table `verdicts` with the verdict that the service stands by, `pending` if that is a milder one."""
+    held = None if facts is None else facts.operators.get(row.get("operator_id", ""))
+    if held is None or held.verdict.value == row["verdict"]:
+        return {**row, "pending": False}
+    return {**row, "verdict": held.verdict.value, "pending": True}
 
 
 def standing(docket: Docket, subject: Subject, now: datetime) -> str:
