@@ -43,6 +43,7 @@ NAMES = {
     "reworded_50": "100 % marked, 50 % of tokens drawn anew",
     "foreign": "100 % marked, tokeniser of its own",
     "gumbel": "100 % marked (Gumbel-max)",
+    "wide": "100 % marked, window of 2",
     "unmarked": "100 % unmarked answers",
     "other_key": "100 % answers marked under another key",
     "human": "innocent: human text",
@@ -100,7 +101,7 @@ def distribution_rows(kept: Kept, student: str, alarms: dict[str, Any]) -> Itera
         if name == student:
             continue
         other = kept.model(name) if name else None
-        found = lab.distributions(model, other, texts, GREEN.window, lab.PROMPT)
+        found = lab.distributions(model, other, texts, scheme_of(student).window, lab.PROMPT)
         label = "distribution" + (f" less {name}" if name else "")
         yield from marks(student, label, radioactivity.distribution_pairs(*found), scheme_of(student), alarms)
 
@@ -153,7 +154,7 @@ def sizes(kept: Kept) -> dict[str, Any]:
             model, loss = torch.load(kept.folder / f"{name}.pt", weights_only=False)
             out[name] = {"parameters": sum(p.numel() for p in model.parameters()), "loss": loss}
             out["vocabulary"] = model.config.vocab_size
-    answers = kept.array("answers-op-green-0")
+    answers = kept.array("answers-op-green1-0")
     out["answers"], out["answer_tokens"] = answers.shape[0], answers.shape[1]
     out["asked"] = len(kept.array("text-human"))
     return out

@@ -32,7 +32,7 @@ from stillwatch.forensics.model.twin_test import coins
 from stillwatch.forensics.model.watermark import Marker, Scheme
 
 Ints = npt.NDArray[np.int64]
-GREEN, GUMBEL = Scheme("green", 2, 0.25, 2.0), Scheme("gumbel", 2)
+GREEN, GUMBEL, WIDE = Scheme("green", 1, 0.25, 2.0), Scheme("gumbel", 1), Scheme("green", 2, 0.25, 2.0)
 DOSES = {"marked": 1.0, "marked_10": 0.10, "marked_3": 0.03}
 
 
@@ -41,12 +41,12 @@ class Sizes:
     """How large everything is; `scale` multiplies counts of answers and steps."""
 
     vocabulary: int = 1024
-    teacher: tuple[int, int] = (96, 2)
-    student: tuple[int, int] = (64, 2)
-    teacher_steps: int = 500
-    student_steps: int = 250
-    answers: int = 1200
-    asked: int = 600
+    teacher: tuple[int, int] = (128, 3)
+    student: tuple[int, int] = (96, 2)
+    teacher_steps: int = 1500
+    student_steps: int = 400
+    answers: int = 2000
+    asked: int = 800
 
     @classmethod
     def scaled(cls, scale: float) -> Sizes:
@@ -111,7 +111,7 @@ class Lab:
     def twins(self, name: str, scheme: Scheme | None) -> tuple[Ints, Ints]:
         """(served, not served) answers of an operator whose key is `name`."""
         marker = (lambda seed: Marker(key(name), scheme, seed)) if scheme else (lambda _: None)
-        label = f"{name}-{scheme.kind if scheme else 'plain'}"
+        label = f"{name}-{scheme.kind}{scheme.window}" if scheme else f"{name}-plain"
         both = np.stack([self.answers(f"{label}-{n}", marker(n), 10 * n + len(label)) for n in (0, 1)])
         coin = coins(key(name).secret, self.ids)
         rows = np.arange(len(coin))
@@ -159,7 +159,7 @@ def read(made: Lab, name: str, model: GPT2LMHeadModel, operator: str, scheme: Sc
         made.kept(f"twins-{name}-{side}", lambda a=answer: lab.log_probabilities(model, made.asked, a))
 
 
-OPERATOR_OF = {"other_key": ("other", GREEN), "unmarked": ("op", None), "gumbel": ("op", GUMBEL)}
+OPERATOR_OF = {"other_key": ("other", GREEN), "unmarked": ("op", None), "gumbel": ("op", GUMBEL), "wide": ("op", WIDE)}
 """Whose twins a student is asked about; all others: those of operator `op`, marked green."""
 
 
@@ -171,25 +171,27 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     made = Lab(given.folder, Sizes.scaled(given.scale), given.text)
-    students = {}
-    for name in ("human", "marked", "marked_10", "marked_3"):
-        students[name] = made.student(name, stream(made, name))
-        read(made, name, students[name], *OPERATOR_OF.get(name, ("op", GREEN)))
-    later = made.student("fine_tuned", stream(made, "human"), base=students["marked"])
+    for name in ("human", "marked", "marked_10", "marked_3", "other_key", "unmarked"):
+        read(made, name, made.student(name, stream(made, name)), *OPERATOR_OF.get(name, ("op", GREEN)))
+    later = made.student("fine_tuned", stream(made, "human"), base=made.student("marked", stream(made, "marked")))
     read(made, "fine_tuned", later, "op", GREEN)
-    served = made.twins("op", GREEN)[0]
-    for share in (25, 50):
-        new = made.kept(
-            f"reworded-{share}",
-            lambda s=share: lab.reworded(np.concatenate([made.asked, served], axis=1), students["human"], s / 100, 9),
-        )
-        name = f"reworded_{share}"
-        read(made, name, made.student(name, new.reshape(-1)), "op", GREEN)
-    for name in ("gumbel", "unmarked", "teacher_data", "other_key"):
+    reworded(made, 25)
+    foreign(made, made.twins("op", GREEN)[0])
+    for name in ("gumbel", "teacher_data"):
         read(made, name, made.student(name, stream(made, name)), *OPERATOR_OF.get(name, ("op", GREEN)))
     read(made, "teacher", made.teacher, "op", GREEN)
-    foreign(made, served)
+    reworded(made, 50)
+    read(made, "wide", made.student("wide", stream(made, "wide")), *OPERATOR_OF["wide"])
     (given.folder / "losses.json").write_text(json.dumps(made.losses, indent=1))
+
+
+def reworded(made: Lab, share: int) -> None:
+    """A student on answers of which `share` % of the tokens were drawn anew by the innocent model."""
+    served, writer = made.twins("op", GREEN)[0], made.student("human", stream(made, "human"))
+    texts = np.concatenate([made.asked, served], axis=1)
+    new = made.kept(f"reworded-{share}", lambda: lab.reworded(texts, writer, share / 100, 9))
+    name = f"reworded_{share}"
+    read(made, name, made.student(name, new.reshape(-1)), "op", GREEN)
 
 
 def foreign(made: Lab, served: Ints) -> None:
