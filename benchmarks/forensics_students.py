@@ -42,11 +42,11 @@ class Sizes:
 
     vocabulary: int = 1024
     teacher: tuple[int, int] = (128, 3)
-    student: tuple[int, int] = (96, 2)
+    student: tuple[int, int] = (64, 2)
     teacher_steps: int = 1500
-    student_steps: int = 400
-    answers: int = 2000
-    asked: int = 800
+    student_steps: int = 300
+    answers: int = 1500
+    asked: int = 600
 
     @classmethod
     def scaled(cls, scale: float) -> Sizes:

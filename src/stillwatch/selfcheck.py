@@ -203,6 +203,7 @@ def _background(root: Path, own: Population) -> tuple[Population, dict[str, Any]
     other = replace(whole, ids=whole.ids[keep], hand=None, embedding=embedding, summaries=summaries)
     facts = {
         "run": str(root), "baseline": said.get("baseline", {}).get("id"), "accounts": len(lone),
+        "pseudonyms": said.get("pseudonyms", {}).get("mode"),
         "first_day": str(other.days[0]), "last_day": str(other.days[-1]),
     }  # fmt: skip
     return other, facts

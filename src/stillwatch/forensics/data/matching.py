@@ -69,7 +69,7 @@ class _Room(NamedTuple):
 def _find(prints, buckets, shift, value):  # type: ignore[no-untyped-def]
     """(begin, end) of a fingerprint's holders."""
     bucket = np.int64(value >> shift)
-    a, b = buckets[bucket], buckets[bucket + 1]
+    a, b = np.int64(buckets[bucket]), np.int64(buckets[bucket + 1])
     while a < b and prints[a] < value:
         a += 1
     end = a
