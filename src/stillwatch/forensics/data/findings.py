@@ -168,7 +168,7 @@ def of_operators(answers: Answers, found: Found) -> pa.Table:
 
 
 def of_days(answers: Answers, found: Found) -> pa.Table:
-    """`DAYS`: every day with a served answer, in order."""
+    """`DAYS`: every day with a served answer, in order; null for answers without a time."""
     days, codes = np.unique(answers.day[: answers.served], return_inverse=True)
     columns = _shares(answers, found, codes.astype(np.int64), len(days))
     columns["day"] = days
@@ -188,7 +188,7 @@ def _shares(answers: Answers, found: Found, codes: Ints, size: int) -> Columns:
     copies = out["exact"] + out["near"]
     low, high = intervals(copies, out["answers"])
     first, last = np.full(size, 2**31 - 1, np.int32), np.full(size, NO_DAY, np.int32)
-    held = exact | near
+    held = (exact | near) & (answers.day[:n] != NO_DAY)
     np.minimum.at(first, codes[held], answers.day[:n][held])
     np.maximum.at(last, codes[held], answers.day[:n][held])
     return out | {

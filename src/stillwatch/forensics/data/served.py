@@ -151,7 +151,8 @@ def _read(paths: Sequence[Path]) -> Answers:
                     encoded = batch["account_id"].dictionary_encode()
                     codes = [accounts.setdefault(name, len(accounts)) for name in encoded.dictionary.to_pylist()]
                     account.append(np.array(codes, np.int32)[encoded.indices.to_numpy()])
-                    day.append(batch["time"].cast(pa.timestamp("us")).cast(pa.date32()).cast(pa.int32()).to_numpy())
+                    when = batch["time"].cast(pa.timestamp("us")).cast(pa.date32()).cast(pa.int32()).to_numpy()
+                    day.append(np.where(when == 0, NO_DAY, when))  # a table without times
         except (OSError, pa.ArrowException) as error:
             raise RunError(f"{path} cannot be read: {error}") from error
     offsets = np.concatenate([[0], np.cumsum(_joined(sizes, np.int64))]).astype(np.int64)
@@ -250,6 +251,9 @@ def with_unserved(
             "(of keyed pseudonyms give --key-file)"
         )
     prints = [one for _, one in parts]
+    said = np.concatenate([one.text for one in prints])
+    if (pair >= 0).any() and (said[pair >= 0] == answers.known.text[pair[pair >= 0]]).all():
+        raise InputError(f"{paths[0]}: its answers are those that were served: a null needs those that were not")
     known, n = answers.known, sum(len(one.words) for one in prints)
     sizes = np.concatenate([np.diff(known.offsets), *(np.diff(one.offsets) for one in prints)])
     return Answers(
