@@ -2,8 +2,8 @@
 
     python benchmarks/forensics_large.py [--rows 10000000] [--answers 200000]
 
-Rows of 20 to 30 random words; one in a hundred is an answer, half of these under four other words. The corpus is Parquet
-of one file; the command runs in a process of its own. Adds `large` to benchmarks/results/forensics_data.json.
+Rows of 20 to 30 random words; one in a hundred is an answer, half of these under four other words. The corpus is a
+Parquet file; the command runs in a process of its own. Adds `large` to benchmarks/results/forensics_data.json.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def traced(folder: Path, rows: int, answers: pa.Array) -> dict[str, Any]:
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     said = json.loads((folder / "traced" / "manifest.json").read_text(encoding="utf-8"))
     done = {
-        "rows": rows, "answers": len(answers), "gigabytes_of_parquet": path.stat().st_size / 1e9, "cpu_seconds": seconds,
+        "rows": rows, "answers": len(answers), "parquet_gigabytes": path.stat().st_size / 1e9, "cpu_seconds": seconds,
         "rows_a_cpu_second_of_the_whole_command": rows / seconds, "peak_mebibytes": said["peak_mebibytes"]["process"],
         "exact": said["found"]["exact"], "near": said["found"]["near"], "copies": -(-rows // 100),
     }  # fmt: skip

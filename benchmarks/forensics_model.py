@@ -25,9 +25,20 @@ import numpy.typing as npt
 import torch
 
 import forensics_lab as lab
-from forensics_measure import DECOYS, Floats, Ints, Row, marks, naive_alarms, text_growth, twin_growth, twins
+from forensics_measure import (
+    DECOYS,
+    Floats,
+    Ints,
+    Row,
+    canary_tests,
+    marks,
+    naive_alarms,
+    text_growth,
+    twin_growth,
+    twins,
+)
 from forensics_page import write
-from forensics_students import DOSES, GREEN, OPERATOR_OF
+from forensics_students import CANARIES, DOSES, GREEN, OPERATOR_OF, TIMES
 from stillwatch.engine.runfolder import atomic
 from stillwatch.forensics.model import radioactivity
 from stillwatch.forensics.model.watermark import Scheme
@@ -139,6 +150,9 @@ def main() -> None:
         "sizes": sizes(kept), "load": load, "decoys": DECOYS, "rows": [asdict(row) for row in rows],
         "false_alarms": alarms, "naive_false_alarms_at_.01": naive, "growth": grown,
     }  # fmt: skip
+    if (given.folder / "canaries-told.npy").exists():
+        scores = {name: kept.array(f"canaries-{name}") for name in ("told", "human")}
+        result["canaries"] = canary_tests(scores, CANARIES, TIMES)
     RESULTS.parent.mkdir(exist_ok=True)
     with atomic(RESULTS) as temporary:
         temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

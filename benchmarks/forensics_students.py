@@ -28,6 +28,8 @@ from transformers import GPT2LMHeadModel
 import forensics_corpus as corpus
 import forensics_lab as lab
 from forensics_measure import key
+from stillwatch.forensics.model import canaries
+from stillwatch.forensics.model.canaries import Canary
 from stillwatch.forensics.model.twin_test import coins
 from stillwatch.forensics.model.watermark import Marker, Scheme
 
@@ -159,6 +161,9 @@ def read(made: Lab, name: str, model: GPT2LMHeadModel, operator: str, scheme: Sc
         made.kept(f"twins-{name}-{side}", lambda a=answer: lab.log_probabilities(model, made.asked, a))
 
 
+TIMES, DRAWN = (1, 4, 16), 100
+CANARIES = [canaries.draw(key("op"), f"place {n}", f"Parcel number {n}: #", DRAWN) for n in range(60)]
+"""Places, told once, four and sixteen times in turn."""
 OPERATOR_OF = {"other_key": ("other", GREEN), "unmarked": ("op", None), "gumbel": ("op", GUMBEL), "wide": ("op", WIDE)}
 """Whose twins a student is asked about; all others: those of operator `op`, marked green."""
 
@@ -181,6 +186,7 @@ def main() -> None:
         read(made, name, made.student(name, stream(made, name)), *OPERATOR_OF.get(name, ("op", GREEN)))
     read(made, "teacher", made.teacher, "op", GREEN)
     reworded(made, 50)
+    told(made)
     read(made, "wide", made.student("wide", stream(made, "wide")), *OPERATOR_OF["wide"])
     (given.folder / "losses.json").write_text(json.dumps(made.losses, indent=1))
 
@@ -192,6 +198,31 @@ def reworded(made: Lab, share: int) -> None:
     new = made.kept(f"reworded-{share}", lambda: lab.reworded(texts, writer, share / 100, 9))
     name = f"reworded_{share}"
     read(made, name, made.student(name, new.reshape(-1)), "op", GREEN)
+
+
+def told(made: Lab) -> None:
+    """A student on human text in which canaries stand, and how likely it and the innocent find all that were drawn."""
+    texts = [one.prompt + one.answers[canaries.served(key("op").secret, one.place, DRAWN)] for one in CANARIES]
+    lines = [f"\n{text}\n" for n, text in enumerate(texts) for _ in range(TIMES[n % len(TIMES)])]
+    chance, human = np.random.default_rng(11), stream(made, "human")
+    cuts = np.sort(chance.integers(0, len(human), len(lines)))
+    parts = np.split(human, cuts)
+    for place, line in enumerate(chance.permutation(lines).tolist()):
+        parts[place] = np.concatenate([parts[place], made.tokens.encode(line).ids])
+    student = made.student("told", np.concatenate(parts))
+    for name, model in (("told", student), ("human", made.student("human", human))):
+        made.kept(f"canaries-{name}", lambda m=model: np.array([_liked(made, m, one) for one in CANARIES]))
+
+
+def _liked(made: Lab, model: GPT2LMHeadModel, canary: Canary) -> npt.NDArray[np.float64]:
+    """Log-probability of each answer of a place after its prompt."""
+    given, out = made.tokens.encode(canary.prompt).ids, np.empty(len(canary.answers))
+    coded = [made.tokens.encode(answer).ids for answer in canary.answers]
+    for length in sorted({len(ids) for ids in coded}):
+        which = [n for n, ids in enumerate(coded) if len(ids) == length]
+        before = np.tile(np.array(given, dtype=np.int64), (len(which), 1))
+        out[which] = lab.log_probabilities(model, before, np.array([coded[n] for n in which], dtype=np.int64))
+    return out
 
 
 def foreign(made: Lab, served: Ints) -> None:

@@ -140,7 +140,7 @@ def test_accounts_that_asked_nothing_are_no_background(made: Path, tmp_path: Pat
     context = load_context(accounts=tmp_path / "accounts.parquet", pseudonyms=Pseudonyms.none())
     run = scan(ScanRequest([made / "background.parquet"], tmp_path / "run", context=context))
     assert len(run.read("operators")) == 130 + 150
-    with pytest.raises(InputError, match="0 accounts of others .* at least 100 are needed"):
+    with pytest.raises(InputError, match=r"run: 0 accounts of others .* at least 100 are needed"):
         check(made, tmp_path / "out", tmp_path / "run", made / "background.parquet")
     assert check(made, tmp_path / "out", tmp_path / "run").manifest()["background"]["accounts"] == 130
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 FEWEST_BITS, MOST_BITS = 8, 27
 MOST_PRINTS = 2**31 - 1
 BYTES_A_PRINT, BYTES_AN_ANSWER = 20, 110
-"""Known 4, list 8, rows of control corpora 4, buckets 2 to 4; hashes, places, account, day, pair, and what was found."""
+"""Known 4, list 8, rows of control corpora 4, buckets up to 4; hashes, places, account, day, pair, what was found."""
 
 
 class Known(NamedTuple):

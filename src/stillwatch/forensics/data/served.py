@@ -179,9 +179,9 @@ def _refuse_too_many(paths: Sequence[Path]) -> None:
     needed, there = prints * BYTES_A_PRINT + answers * BYTES_AN_ANSWER, _available_bytes()
     if needed > there or prints > MOST_PRINTS:
         raise InputError(
-            f"{answers:,} answers known need {needed / 2**30:.1f} GiB of memory and {there / 2**30:.1f} are free: trace "
-            "against a part of them, such as the days in question (--served TABLE, or a state of fewer days), one "
-            "after the other, and count each in --tests"
+            f"{answers:,} answers known need {needed / 2**30:.1f} GiB of memory and {there / 2**30:.1f} are free: "
+            "trace against a part of them, such as the days in question (--served TABLE, or a state of fewer days), "
+            "one after the other, and count each in --tests"
         )
 
 
