@@ -14,6 +14,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -63,20 +64,23 @@ class Lab:
     def __init__(self, folder: Path, sizes: Sizes, text: Path | None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.sizes = folder, sizes
-        taught, self.other_text = corpus.halves(text)
-        self.tokens = self._tokens("tokenizer.json", taught, sizes.vocabulary)
-        self.taught = np.array(self.tokens.encode(taught).ids, dtype=np.int64)
-        self.human = np.array(self.tokens.encode(self.other_text).ids, dtype=np.int64)
+        self.halves = cache(lambda: corpus.halves(text))
+        self.tokens = self._tokens("tokenizer.json", 0, sizes.vocabulary)
+        self.taught, self.human = (
+            self.kept(name, lambda n=n: np.array(self.tokens.encode(self.halves()[n]).ids, dtype=np.int64))
+            for n, name in enumerate(("taught", "other"))
+        )
         self.losses: dict[str, float] = {}
         self.teacher = self.model("teacher", self._teach)
         self.asked = lab.prompts(self.human, sizes.answers, 1)
         self.probes = lab.prompts(self.human, sizes.asked, 2)
         self.ids = [f"request-{n}" for n in range(sizes.answers)]
 
-    def _tokens(self, name: str, text: str, size: int) -> Tokenizer:
+    def _tokens(self, name: str, half: int, size: int) -> Tokenizer:
+        """A tokeniser of one half of the text, made once."""
         path = self.folder / name
         if not path.exists():
-            lab.tokenizer(text, size).save(str(path))
+            lab.tokenizer(self.halves()[half], size).save(str(path))
         return Tokenizer.from_file(str(path))
 
     def _teach(self) -> GPT2LMHeadModel:
@@ -176,18 +180,23 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     made = Lab(given.folder, Sizes.scaled(given.scale), given.text)
-    for name in ("human", "marked", "marked_10", "marked_3", "other_key", "unmarked"):
-        read(made, name, made.student(name, stream(made, name)), *OPERATOR_OF.get(name, ("op", GREEN)))
+
+    def train(*names: str) -> None:
+        for name in names:
+            read(made, name, made.student(name, stream(made, name)), *OPERATOR_OF.get(name, ("op", GREEN)))
+
+    train("human", "marked", "marked_10", "marked_3")
     later = made.student("fine_tuned", stream(made, "human"), base=made.student("marked", stream(made, "marked")))
     read(made, "fine_tuned", later, "op", GREEN)
     reworded(made, 25)
+    train("unmarked")
     foreign(made, made.twins("op", GREEN)[0])
-    for name in ("gumbel", "teacher_data"):
-        read(made, name, made.student(name, stream(made, name)), *OPERATOR_OF.get(name, ("op", GREEN)))
+    train("other_key", "gumbel")
     read(made, "teacher", made.teacher, "op", GREEN)
-    reworded(made, 50)
     told(made)
-    read(made, "wide", made.student("wide", stream(made, "wide")), *OPERATOR_OF["wide"])
+    train("teacher_data")
+    reworded(made, 50)
+    train("wide")
     (given.folder / "losses.json").write_text(json.dumps(made.losses, indent=1))
 
 
@@ -227,7 +236,7 @@ def _liked(made: Lab, model: GPT2LMHeadModel, canary: Canary) -> npt.NDArray[np.
 
 def foreign(made: Lab, served: Ints) -> None:
     """A student with a tokeniser of its own; its text comes back in the provider's tokens, ragged, padded with -1."""
-    own = made._tokens("foreign.json", made.other_text, made.sizes.vocabulary // 2)
+    own = made._tokens("foreign.json", 1, made.sizes.vocabulary // 2)
     turn = [made.tokens.decode(row.tolist()) for row in np.concatenate([made.asked, served], axis=1)]
     stream = np.array([id for text in turn for id in own.encode(text).ids], dtype=np.int64)
     model = made.student("foreign", stream)  # its upper tokens are never used
