@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 FEWEST_BITS, MOST_BITS = 8, 27
 MOST_PRINTS = 2**31 - 1
-BYTES_A_PRINT, BYTES_AN_ANSWER = 20, 110
-"""Known 4, list 8, rows of control corpora 4, buckets up to 4; hashes, places, account, day, pair, what was found."""
+BYTES_A_PRINT, BYTES_AN_ANSWER = 24, 110
+"""Known 4, list 8, rows of control corpora 4, buckets up to 8; hashes, places, account, day, pair, what was found."""
 
 
 class Known(NamedTuple):
@@ -80,7 +80,7 @@ def _order(prints, holder, buckets):  # type: ignore[no-untyped-def]
 def build(known: Known) -> Index:
     """The index of known answers; at most `MOST_PRINTS` fingerprints, which is what 90 million answers have."""
     size, answers = len(known.values), len(known.text)
-    bits = min(max(int(np.log2(size + 1)), FEWEST_BITS), MOST_BITS)  # one or two fingerprints a bucket
+    bits = min(max(int(np.ceil(np.log2(size + 1))), FEWEST_BITS), MOST_BITS)
     shift = 32 - bits
     buckets = np.zeros((1 << bits) + 2, np.int32)
     prints, holder = np.empty(size, np.uint32), np.empty(size, np.int32)
