@@ -66,6 +66,7 @@ bench-live: setup
 	$(BIN)/python benchmarks/live_page.py
 bench-forensics: setup
 	$(BIN)/python benchmarks/forensics_data.py $(if $(PROMPTS),--prompts $(PROMPTS))
+	nice -n 5 $(BIN)/python benchmarks/forensics_large.py
 bench-forensics-model: setup
 	nice -n 5 $(BIN)/python benchmarks/forensics_words.py
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[forensics]'

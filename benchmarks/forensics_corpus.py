@@ -1,6 +1,7 @@
 """Text for the models of the forensics benchmark: docstrings and manual pages of Python's standard library, cut in two.
 
 Nothing is fetched. `human` halves never share a module: the teacher learns from one, innocent models from the other.
+A folder may stand in its place: *.txt, *.md, and Parquet with the columns `prompt` and `response`, a row a document.
 """
 
 from __future__ import annotations
@@ -10,12 +11,22 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from stillwatch.hashing import hash64
+
+LONGEST, MOST = 4_000, 8_000_000
+"""Characters of a row that are read, and of a half."""
 
 
 def documents(folder: Path | None = None) -> Iterator[tuple[str, str]]:
-    """(name, text) of every docstring and manual page; with `folder`, of every *.txt and *.md file in it instead."""
+    """(name, text) of every docstring and manual page; with `folder`, of the files in it instead."""
     if folder is not None:
+        for path in sorted(folder.rglob("*.parquet")):
+            rows = pq.read_table(path, columns=["prompt", "response"]).to_pylist()
+            for n, row in enumerate(rows):
+                if row["prompt"] and row["response"]:
+                    yield f"{path.name} {n}", f"{row['prompt']}\n{row['response']}"[:LONGEST]
         for path in sorted(p for p in folder.rglob("*") if p.suffix in {".txt", ".md"}):
             yield str(path.relative_to(folder)), path.read_text(encoding="utf-8", errors="replace")
         return
@@ -38,8 +49,8 @@ def documents(folder: Path | None = None) -> Iterator[tuple[str, str]]:
 
 
 def halves(folder: Path | None = None) -> tuple[str, str]:
-    """(teacher's text, everybody else's text), by hash of the document's name."""
+    """(teacher's text, everybody else's text), by hash of the document's name, and in its order."""
     parts: tuple[list[str], list[str]] = ([], [])
-    for name, text in documents(folder):
+    for name, text in sorted(documents(folder), key=lambda one: hash64(one[0])):
         parts[hash64(name) & 1].append(text)
-    return "\n\n".join(parts[0]), "\n\n".join(parts[1])
+    return "\n\n".join(parts[0])[:MOST], "\n\n".join(parts[1])[:MOST]

@@ -1,6 +1,6 @@
 """Trace of a data set: speed, recall by edit, false matches, power by dose, and whether the exact test is exact.
 
-    python benchmarks/forensics_data.py [--prompts DIR] [--rows N] [--answers N] [--seeds N]
+    python benchmarks/forensics_data.py [--prompts DIR] [--rows N] [--answers N] [--seeds N] [--only PART,PART]
 
 Rows have about 100 words. Without `--prompts` (Parquet files with a column `prompt`, file names `role__source.parquet`)
 text is random: word frequencies fall as 1 / rank. With it, recall and false matches are measured on real text as well:
@@ -435,35 +435,41 @@ def main() -> None:
     parser.add_argument("--unrelated", type=int, default=3_000_000, help="rows for the rate of false matches")
     parser.add_argument("--seeds", type=int, default=5, help="corpora of each dose")
     parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--only", help="parts to measure anew, by comma; the others stay as they stand in the results")
     given = parser.parse_args()
-    results: dict[str, Any] = {"load_average": os.getloadavg()[0]}
+    only = set(given.only.split(",")) if given.only else None
+    results: dict[str, Any] = json.loads(given.out.read_text()) if only and given.out.exists() else {}
+    results["load_average"] = os.getloadavg()[0]
 
-    def keep(name: str, value: Any) -> None:
-        results[name] = value
-        given.out.parent.mkdir(parents=True, exist_ok=True)
-        given.out.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    def keep(name: str, make: Callable[[], Any]) -> None:
+        if only is None or name in only:
+            results[name] = make()
+            given.out.parent.mkdir(parents=True, exist_ok=True)
+            given.out.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
-    keep("ingest", cost_of_answers())
-    keep("speed", speed(given.rows, given.answers))
-    keep("recall_random", recall(random_texts(np.random.default_rng(2), given.texts), 0))
-    keep("exact_test", exactness(4_000))
+    keep("ingest", cost_of_answers)
+    keep("speed", lambda: speed(given.rows, given.answers))
+    keep("recall_random", lambda: recall(random_texts(np.random.default_rng(2), given.texts), 0))
+    keep("exact_test", lambda: exactness(4_000))
     if given.prompts is None or not given.prompts.is_dir():
         say("no --prompts DIR: recall and false matches on real text were not measured")
     else:
         real_texts(given, keep)
-    keep("power", power(20_000, given.seeds))
+    keep("power", lambda: power(20_000, given.seeds))
 
 
-def real_texts(given: argparse.Namespace, keep: Callable[[str, Any], None]) -> None:
+def real_texts(given: argparse.Namespace, keep: Callable[[str, Callable[[], Any]], None]) -> None:
     long = [text.split() for texts in load(given.prompts, 60).values() for text in texts]
     order = np.random.default_rng(3).permutation(len(long))[: given.texts]
-    keep("recall_real", recall([long[k][:200] for k in order], 1))
+    keep("recall_real", lambda: recall([long[k][:200] for k in order], 1))
     sources = load(given.prompts, 15)
-    model = Bigrams([text for group in sources.values() for text in group])
-    keep("false_bigrams", false_matches(model.texts(10**6, given.answers), given.unrelated, model.texts))
-    say("false matches, bigram texts", given.unrelated, "rows: see the file")
-    keep("false_across_sources", across_sources(sources))
-    say("false matches, real texts across sources: see the file")
+
+    def bigrams() -> dict[str, Any]:
+        model = Bigrams([text for group in sources.values() for text in group])
+        return false_matches(model.texts(10**6, given.answers), given.unrelated, model.texts)
+
+    keep("false_bigrams", bigrams)
+    keep("false_across_sources", lambda: across_sources(sources))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,13 +12,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from stillwatch.forensics.model import exact, radioactivity, twin_test
+from stillwatch.forensics.model import canaries, exact, radioactivity, twin_test
+from stillwatch.forensics.model.canaries import Canary
 from stillwatch.forensics.model.keys import Key
 from stillwatch.forensics.model.prf import derive, watermark_key
 from stillwatch.forensics.model.radioactivity import Pairs
 from stillwatch.forensics.model.watermark import Scheme
 
-DECOYS = 999
+DECOYS, LEVELS = 999, (0.05, 0.01, 0.001)
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 PARTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
@@ -70,10 +71,10 @@ def marks(student: str, statistic: str, pairs: Pairs, scheme: Scheme, alarms: di
 
 
 def rates(sums: Ints, log_p: Any) -> dict[str, float]:
-    """Share of innocent sums with p at or below .05 and .01: p falls with the sum, so look for the least such sum."""
+    """Share of innocent sums with p at or below each level: p falls with the sum, so look for the least such sum."""
     out = {}
     kinds = np.unique(sums)
-    for level in (0.05, 0.01):
+    for level in LEVELS:
         place = int(np.searchsorted(kinds, np.quantile(sums, 1 - level)))
         low, high, step = place, place, 1
         while low > 0 and log_p(int(kinds[low])) <= math.log(level):
@@ -103,6 +104,28 @@ def twins(student: str, statistic: str, operator: str, difference: Floats, alarm
         student, statistic, operator, done.pairs, done.preferred, 0.5, done.z, exact.log10(done.log_p), done.as_large,
         DECOYS,
     )  # fmt: skip
+
+
+def canary_tests(scores: Mapping[str, Floats], told: Sequence[Canary], times: Sequence[int]) -> dict[str, Any]:
+    """Rank tests of each model's scores [places, drawn] under the operator's key by how often a place was told, and the
+    rate of false alarms over random keys."""
+    out: dict[str, Any] = {"rows": [], "false_alarms": {}}
+    often = np.array([times[n % len(times)] for n in range(len(told))])
+
+    def chosen(secret: bytes) -> Ints:
+        return np.array([canaries.served(secret, one.place, len(one.answers)) for one in told])
+
+    for name, values in scores.items():
+        for count in times:
+            which = often == count
+            done = canaries.ranks(values[which], chosen(key("op").secret)[which])
+            out["rows"].append(
+                {"model": name, "times": count, "places": done.places, "drawn": done.drawn, "rank": done.rank,
+                 "log10_p": exact.log10(done.log_p)}
+            )  # fmt: skip
+        p = [canaries.ranks(values, chosen(derive(b"random key", str(n)))).log_p for n in range(DECOYS)]
+        out["false_alarms"][name] = {str(level): float(np.mean(np.array(p) <= math.log(level))) for level in LEVELS}
+    return out
 
 
 def naive_alarms(answers: list[Ints], scheme: Scheme) -> float:

@@ -25,9 +25,20 @@ import numpy.typing as npt
 import torch
 
 import forensics_lab as lab
-from forensics_measure import DECOYS, Floats, Ints, Row, marks, naive_alarms, text_growth, twin_growth, twins
+from forensics_measure import (
+    DECOYS,
+    Floats,
+    Ints,
+    Row,
+    canary_tests,
+    marks,
+    naive_alarms,
+    text_growth,
+    twin_growth,
+    twins,
+)
 from forensics_page import write
-from forensics_students import DOSES, GREEN, OPERATOR_OF
+from forensics_students import CANARIES, DOSES, GREEN, OPERATOR_OF, TIMES
 from stillwatch.engine.runfolder import atomic
 from stillwatch.forensics.model import radioactivity
 from stillwatch.forensics.model.watermark import Scheme
@@ -43,6 +54,7 @@ NAMES = {
     "reworded_50": "100 % marked, 50 % of tokens drawn anew",
     "foreign": "100 % marked, tokeniser of its own",
     "gumbel": "100 % marked (Gumbel-max)",
+    "wide": "100 % marked, window of 2",
     "unmarked": "100 % unmarked answers",
     "other_key": "100 % answers marked under another key",
     "human": "innocent: human text",
@@ -100,7 +112,7 @@ def distribution_rows(kept: Kept, student: str, alarms: dict[str, Any]) -> Itera
         if name == student:
             continue
         other = kept.model(name) if name else None
-        found = lab.distributions(model, other, texts, GREEN.window, lab.PROMPT)
+        found = lab.distributions(model, other, texts, scheme_of(student).window, lab.PROMPT)
         label = "distribution" + (f" less {name}" if name else "")
         yield from marks(student, label, radioactivity.distribution_pairs(*found), scheme_of(student), alarms)
 
@@ -138,6 +150,9 @@ def main() -> None:
         "sizes": sizes(kept), "load": load, "decoys": DECOYS, "rows": [asdict(row) for row in rows],
         "false_alarms": alarms, "naive_false_alarms_at_.01": naive, "growth": grown,
     }  # fmt: skip
+    if (given.folder / "canaries-told.npy").exists():
+        scores = {name: kept.array(f"canaries-{name}") for name in ("told", "human")}
+        result["canaries"] = canary_tests(scores, CANARIES, TIMES)
     RESULTS.parent.mkdir(exist_ok=True)
     with atomic(RESULTS) as temporary:
         temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
@@ -153,7 +168,7 @@ def sizes(kept: Kept) -> dict[str, Any]:
             model, loss = torch.load(kept.folder / f"{name}.pt", weights_only=False)
             out[name] = {"parameters": sum(p.numel() for p in model.parameters()), "loss": loss}
             out["vocabulary"] = model.config.vocab_size
-    answers = kept.array("answers-op-green-0")
+    answers = kept.array("answers-op-green1-0")
     out["answers"], out["answer_tokens"] = answers.shape[0], answers.shape[1]
     out["asked"] = len(kept.array("text-human"))
     return out

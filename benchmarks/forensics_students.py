@@ -14,6 +14,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,13 @@ from transformers import GPT2LMHeadModel
 import forensics_corpus as corpus
 import forensics_lab as lab
 from forensics_measure import key
+from stillwatch.forensics.model import canaries
+from stillwatch.forensics.model.canaries import Canary
 from stillwatch.forensics.model.twin_test import coins
 from stillwatch.forensics.model.watermark import Marker, Scheme
 
 Ints = npt.NDArray[np.int64]
-GREEN, GUMBEL = Scheme("green", 2, 0.25, 2.0), Scheme("gumbel", 2)
+GREEN, GUMBEL, WIDE = Scheme("green", 1, 0.25, 2.0), Scheme("gumbel", 1), Scheme("green", 2, 0.25, 2.0)
 DOSES = {"marked": 1.0, "marked_10": 0.10, "marked_3": 0.03}
 
 
@@ -41,11 +44,11 @@ class Sizes:
     """How large everything is; `scale` multiplies counts of answers and steps."""
 
     vocabulary: int = 1024
-    teacher: tuple[int, int] = (96, 2)
+    teacher: tuple[int, int] = (128, 3)
     student: tuple[int, int] = (64, 2)
-    teacher_steps: int = 500
-    student_steps: int = 250
-    answers: int = 1200
+    teacher_steps: int = 1500
+    student_steps: int = 300
+    answers: int = 1500
     asked: int = 600
 
     @classmethod
@@ -61,20 +64,23 @@ class Lab:
     def __init__(self, folder: Path, sizes: Sizes, text: Path | None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.sizes = folder, sizes
-        taught, self.other_text = corpus.halves(text)
-        self.tokens = self._tokens("tokenizer.json", taught, sizes.vocabulary)
-        self.taught = np.array(self.tokens.encode(taught).ids, dtype=np.int64)
-        self.human = np.array(self.tokens.encode(self.other_text).ids, dtype=np.int64)
+        self.halves = cache(lambda: corpus.halves(text))
+        self.tokens = self._tokens("tokenizer.json", 0, sizes.vocabulary)
+        self.taught, self.human = (
+            self.kept(name, lambda n=n: np.array(self.tokens.encode(self.halves()[n]).ids, dtype=np.int64))
+            for n, name in enumerate(("taught", "other"))
+        )
         self.losses: dict[str, float] = {}
         self.teacher = self.model("teacher", self._teach)
         self.asked = lab.prompts(self.human, sizes.answers, 1)
         self.probes = lab.prompts(self.human, sizes.asked, 2)
         self.ids = [f"request-{n}" for n in range(sizes.answers)]
 
-    def _tokens(self, name: str, text: str, size: int) -> Tokenizer:
+    def _tokens(self, name: str, half: int, size: int) -> Tokenizer:
+        """A tokeniser of one half of the text, made once."""
         path = self.folder / name
         if not path.exists():
-            lab.tokenizer(text, size).save(str(path))
+            lab.tokenizer(self.halves()[half], size).save(str(path))
         return Tokenizer.from_file(str(path))
 
     def _teach(self) -> GPT2LMHeadModel:
@@ -111,7 +117,7 @@ class Lab:
     def twins(self, name: str, scheme: Scheme | None) -> tuple[Ints, Ints]:
         """(served, not served) answers of an operator whose key is `name`."""
         marker = (lambda seed: Marker(key(name), scheme, seed)) if scheme else (lambda _: None)
-        label = f"{name}-{scheme.kind if scheme else 'plain'}"
+        label = f"{name}-{scheme.kind}{scheme.window}" if scheme else f"{name}-plain"
         both = np.stack([self.answers(f"{label}-{n}", marker(n), 10 * n + len(label)) for n in (0, 1)])
         coin = coins(key(name).secret, self.ids)
         rows = np.arange(len(coin))
@@ -159,7 +165,10 @@ def read(made: Lab, name: str, model: GPT2LMHeadModel, operator: str, scheme: Sc
         made.kept(f"twins-{name}-{side}", lambda a=answer: lab.log_probabilities(model, made.asked, a))
 
 
-OPERATOR_OF = {"other_key": ("other", GREEN), "unmarked": ("op", None), "gumbel": ("op", GUMBEL)}
+TIMES, DRAWN = (1, 4, 16), 100
+CANARIES = [canaries.draw(key("op"), f"place {n}", f"Parcel number {n}: #", DRAWN) for n in range(60)]
+"""Places, told once, four and sixteen times in turn."""
+OPERATOR_OF = {"other_key": ("other", GREEN), "unmarked": ("op", None), "gumbel": ("op", GUMBEL), "wide": ("op", WIDE)}
 """Whose twins a student is asked about; all others: those of operator `op`, marked green."""
 
 
@@ -171,30 +180,63 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     made = Lab(given.folder, Sizes.scaled(given.scale), given.text)
-    students = {}
-    for name in ("human", "marked", "marked_10", "marked_3"):
-        students[name] = made.student(name, stream(made, name))
-        read(made, name, students[name], *OPERATOR_OF.get(name, ("op", GREEN)))
-    later = made.student("fine_tuned", stream(made, "human"), base=students["marked"])
+
+    def train(*names: str) -> None:
+        for name in names:
+            read(made, name, made.student(name, stream(made, name)), *OPERATOR_OF.get(name, ("op", GREEN)))
+
+    train("human", "marked", "marked_10", "marked_3")
+    later = made.student("fine_tuned", stream(made, "human"), base=made.student("marked", stream(made, "marked")))
     read(made, "fine_tuned", later, "op", GREEN)
-    served = made.twins("op", GREEN)[0]
-    for share in (25, 50):
-        new = made.kept(
-            f"reworded-{share}",
-            lambda s=share: lab.reworded(np.concatenate([made.asked, served], axis=1), students["human"], s / 100, 9),
-        )
-        name = f"reworded_{share}"
-        read(made, name, made.student(name, new.reshape(-1)), "op", GREEN)
-    for name in ("gumbel", "unmarked", "teacher_data", "other_key"):
-        read(made, name, made.student(name, stream(made, name)), *OPERATOR_OF.get(name, ("op", GREEN)))
+    reworded(made, 25)
+    train("unmarked")
+    foreign(made, made.twins("op", GREEN)[0])
+    train("other_key", "gumbel")
     read(made, "teacher", made.teacher, "op", GREEN)
-    foreign(made, served)
+    told(made)
+    train("teacher_data")
+    reworded(made, 50)
+    train("wide")
     (given.folder / "losses.json").write_text(json.dumps(made.losses, indent=1))
+
+
+def reworded(made: Lab, share: int) -> None:
+    """A student on answers of which `share` % of the tokens were drawn anew by the innocent model."""
+    served, writer = made.twins("op", GREEN)[0], made.student("human", stream(made, "human"))
+    texts = np.concatenate([made.asked, served], axis=1)
+    new = made.kept(f"reworded-{share}", lambda: lab.reworded(texts, writer, share / 100, 9))
+    name = f"reworded_{share}"
+    read(made, name, made.student(name, new.reshape(-1)), "op", GREEN)
+
+
+def told(made: Lab) -> None:
+    """A student on human text in which canaries stand, and how likely it and the innocent find all that were drawn."""
+    texts = [one.prompt + one.answers[canaries.served(key("op").secret, one.place, DRAWN)] for one in CANARIES]
+    lines = [f"\n{text}\n" for n, text in enumerate(texts) for _ in range(TIMES[n % len(TIMES)])]
+    chance, human = np.random.default_rng(11), stream(made, "human")
+    cuts = np.sort(chance.integers(0, len(human), len(lines)))
+    parts = np.split(human, cuts)
+    for place, line in enumerate(chance.permutation(lines).tolist()):
+        parts[place] = np.concatenate([parts[place], made.tokens.encode(line).ids])
+    student = made.student("told", np.concatenate(parts))
+    for name, model in (("told", student), ("human", made.student("human", human))):
+        made.kept(f"canaries-{name}", lambda m=model: np.array([_liked(made, m, one) for one in CANARIES]))
+
+
+def _liked(made: Lab, model: GPT2LMHeadModel, canary: Canary) -> npt.NDArray[np.float64]:
+    """Log-probability of each answer of a place after its prompt."""
+    given, out = made.tokens.encode(canary.prompt).ids, np.empty(len(canary.answers))
+    coded = [made.tokens.encode(answer).ids for answer in canary.answers]
+    for length in sorted({len(ids) for ids in coded}):
+        which = [n for n, ids in enumerate(coded) if len(ids) == length]
+        before = np.tile(np.array(given, dtype=np.int64), (len(which), 1))
+        out[which] = lab.log_probabilities(model, before, np.array([coded[n] for n in which], dtype=np.int64))
+    return out
 
 
 def foreign(made: Lab, served: Ints) -> None:
     """A student with a tokeniser of its own; its text comes back in the provider's tokens, ragged, padded with -1."""
-    own = made._tokens("foreign.json", made.other_text, made.sizes.vocabulary // 2)
+    own = made._tokens("foreign.json", 1, made.sizes.vocabulary // 2)
     turn = [made.tokens.decode(row.tolist()) for row in np.concatenate([made.asked, served], axis=1)]
     stream = np.array([id for text in turn for id in own.encode(text).ids], dtype=np.int64)
     model = made.student("foreign", stream)  # its upper tokens are never used

@@ -133,6 +133,18 @@ def test_bad_backgrounds_are_refused(made: Path, tmp_path: Path) -> None:
         check(made, made / "run", made / "run")
 
 
+def test_accounts_that_asked_nothing_are_no_background(made: Path, tmp_path: Path) -> None:
+    """An accounts table names customers without a request: each an operator of one, and nobody to compare with."""
+    declared = pa.table({"account_id": [f"silent-{n}" for n in range(150)], "plan": ["free"] * 150})
+    pq.write_table(declared, tmp_path / "accounts.parquet")
+    context = load_context(accounts=tmp_path / "accounts.parquet", pseudonyms=Pseudonyms.none())
+    run = scan(ScanRequest([made / "background.parquet"], tmp_path / "run", context=context))
+    assert len(run.read("operators")) == 130 + 150
+    with pytest.raises(InputError, match=r"run: 0 accounts of others .* at least 100 are needed"):
+        check(made, tmp_path / "out", tmp_path / "run", made / "background.parquet")
+    assert check(made, tmp_path / "out", tmp_path / "run").manifest()["background"]["accounts"] == 130
+
+
 def test_a_registration_from_a_selfcheck_clears_the_accounts(made: Path, checked: RunFolder, tmp_path: Path) -> None:
     """The round trip: selfcheck, request, and the provider's scan of a log in which the builder is."""
     log = checked.manifest()["log"]

@@ -182,11 +182,15 @@ def _background(root: Path, own: Population) -> tuple[Population, dict[str, Any]
     said, operators = run.manifest(), run.read("operators")
     counted = operators["operator_id"].value_counts()
     size = dict(zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True))
-    mine = set(own.ids.tolist())
+    # an accounts table also names those who asked nothing: operators of one, and no ordinary customers
+    active = set(run.read("summaries", ["account_id"])["account_id"].to_pylist()) - set(own.ids.tolist())
     pairs = zip(operators["account_id"].to_pylist(), operators["operator_id"].to_pylist(), strict=True)
-    lone = [account for account, operator in pairs if size[operator] == 1 and account not in mine]
+    lone = [account for account, operator in pairs if size[operator] == 1 and account in active]
     if len(lone) < LEAST:
-        raise InputError(f"background {root}: {len(lone)} accounts that stand alone; at least {LEAST} are needed")
+        raise InputError(
+            f"background {root}: {len(lone)} accounts of others that stand alone and asked something; at least {LEAST} "
+            "are needed"
+        )
     declared = None if "accounts table" in said.get("missing_columns", {}) else run.read("accounts")
     releases = tuple((one["model"], datetime.fromisoformat(one["released_at"])) for one in said.get("releases", []))
     whole = gather(run, Context(accounts=declared, releases=releases))
@@ -197,10 +201,9 @@ def _background(root: Path, own: Population) -> tuple[Population, dict[str, Any]
     embedding = None if whole.embedding is None else whole.embedding[keep]
     summaries = whole.summaries.filter(pc.is_in(whole.summaries["account_id"], value_set=ids))
     other = replace(whole, ids=whole.ids[keep], hand=None, embedding=embedding, summaries=summaries)
-    if not len(other.days):
-        raise InputError(f"background {root}: no day of other accounts is left to compare with")
     facts = {
         "run": str(root), "baseline": said.get("baseline", {}).get("id"), "accounts": len(lone),
+        "pseudonyms": said.get("pseudonyms", {}).get("mode"),
         "first_day": str(other.days[0]), "last_day": str(other.days[-1]),
     }  # fmt: skip
     return other, facts

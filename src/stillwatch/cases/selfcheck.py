@@ -31,6 +31,8 @@ def render(run: RunFolder) -> Iterator[RenderableType]:
         shifted = background["shifted_by_days"]
         moved = f"; the log was moved by {shifted} days to meet it" if shifted else ""
         yield Text(f"against {background['accounts']:,} lone accounts of {visible(background['run'], 60)}{moved}")
+        if background["pseudonyms"] != "none":
+            yield Text("its accounts bear pseudonyms: should yours be among them, they count as others", style="yellow")
     rows = sorted(run.read("selfcheck").to_pylist(), key=lambda row: (row["dimension"], -(row["bits"] or -99)))
     yield _table([row for row in rows if row["outcome"] != "not_available" or background is None])
     none = [f"{row['signal']} ({row['why']})" for row in rows if row["outcome"] == "not_available"]

@@ -47,13 +47,17 @@ def trace_data(
 
     stillwatch trace data 'shards/*.parquet' --served answers.parquet --out traced --column output
     """
+    from stillwatch.errors import UsageError
     from stillwatch.forensics.data import TraceRequest
     from stillwatch.forensics.data import trace as trace_corpus
     from stillwatch.forensics.data.show import render
     from stillwatch.ingest.pseudonyms import Pseudonyms, load_key
 
-    wanted = key_file is not None and unserved and key_file.exists()  # a key made now would fit no state
-    names = Pseudonyms.keyed(load_key(key_file)[0]) if wanted else None
+    names = None
+    if key_file is not None and unserved:
+        if not key_file.exists():
+            raise UsageError(f"there is no key file {key_file}: one made now would fit no state")
+        names = Pseudonyms.keyed(load_key(key_file)[0])
     request = TraceRequest(
         corpus, folder, state, run, served or (), column, served_column, unserved or (), control or (), tests,
         (lambda one: names.one("event_id", one)) if names else None, command(),

@@ -99,19 +99,20 @@ def match(row: str, answers: Sequence[str], held: dict[int, int] | None = None) 
             able = [value for value in rest if value <= limit]
             shared = len(prints & rest)
             if shared:
-                scores.append((shared, shared / len(prints), shared / len(able), k))
+                scores.append((-shared, -shared / len(prints), k, shared / len(able)))
         if not scores:
             return out
-        shared, forward = max((score[0], score[1]) for score in scores)
-        best = sorted((k, score[2]) for score in scores for k in [score[3]] if score[:2] == (shared, forward))
-        backward = best[0][1] if len(best) == 1 else None
-        part = max(forward, max(b for _, b in best) if backward is None else backward)
-        common = sorted(sum(value in p for p in known) + held.get(value, 0) for value in known[best[0][0]] & rest)
+        less, forward, winner, backward = min(scores)
+        shared, part, both = -less, max(-forward, backward), known[winner] & rest
+        alike = [
+            k for score, of, k, _ in sorted(scores) if known[k] & rest == both and score == less and of <= 0.7 * forward
+        ]
+        common = sorted(sum(value in p for p in known) + held.get(value, 0) for value in both)
         near = shared >= 5 and part >= 0.3
         lead = not out and not near and shared >= 2 and part >= 0.1 and common[len(common) // 2] <= 8
         if not (near or lead):
             return out
-        out += [(k, "near" if near else "lead", shared) for k, _ in best[:16]]
+        out += [(k, "near" if near else "lead", shared) for k in alike[:16]]
         if lead:
             return out
-        rest -= known[best[0][0]]
+        rest -= both

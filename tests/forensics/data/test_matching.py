@@ -140,6 +140,26 @@ def test_a_text_of_many_answers_names_some_and_counts_all() -> None:
     assert set(found.held.tolist()) == {50}
 
 
+def test_a_piece_of_several_answers_is_that_of_all() -> None:
+    """Half an article that stands in answers of 150, 160 and 170 words; an answer of 300 is set aside."""
+    rng = random.Random(3)
+    article = phrase(rng, 130)
+    answers = [f"{article} {phrase(rng, n)}" for n in (20, 30, 40, 170)]
+    found = match(prints([" ".join(article.split()[:70])], most=WHOLE), index(answers))
+    assert found.answer.tolist() == [0, 1, 2]
+    assert found.alike.tolist() == [3, 3, 3]
+    assert (np.diff(found.forward) < 0).all()
+
+
+def test_pieces_of_two_answers_are_each_its_own() -> None:
+    """As many fingerprints of one as of the other, and none in common: neither fits in place of the other."""
+    rng = random.Random(4)
+    one, other = phrase(rng, 60), phrase(rng, 60)
+    found = match(prints([f"{one} {phrase(rng, 30)} {other} {phrase(rng, 5)}"], most=WHOLE), index([one, other] * 2))
+    assert sorted(found.answer.tolist()) == [0, 1, 2, 3]
+    assert set(found.alike.tolist()) == {2}
+
+
 def test_hostile_rows_are_bounded() -> None:
     """A row made of everybody's favourite words, a row of one word, a row of all answers."""
     rng = random.Random(2)

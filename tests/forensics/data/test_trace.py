@@ -174,6 +174,21 @@ def test_a_table_of_served_answers_takes_the_place_of_a_state(made: Path, traced
     assert REFUSAL.encode() not in kept
 
 
+def test_without_times_there_are_no_days(made: Path, tmp_path: Path) -> None:
+    table = pq.read_table(made / "log.parquet", columns=["event_id", "account_id", "response"])
+    pq.write_table(table, tmp_path / "served.parquet")
+    run = trace(wanted(made, tmp_path / "out", state=None, served=[tmp_path / "served.parquet"]))
+    assert run.read("matches")["day"].null_count == len(run.read("matches")) > 0
+    assert run.read("days")["day"].to_pylist() == [None]
+    assert run.read("accounts")["first_day"].null_count == len(run.read("accounts"))
+
+
+def test_more_answers_than_fit_are_refused(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stillwatch.forensics.data.served._available_bytes", lambda: 10_000)
+    with pytest.raises(InputError, match=r"need 0\.0 GiB of memory .* trace against a part of them"):
+        trace(wanted(made, tmp_path / "out"))
+
+
 def test_keyed_pseudonyms_are_paired_by_their_key(made: Path, tmp_path: Path) -> None:
     names = Pseudonyms.keyed(b"k" * 16)
     keep(tmp_path / "state", made / "log.parquet", pseudonyms=names)
@@ -222,11 +237,21 @@ def _foreign_folder(made: Path, folder: Path) -> TraceRequest:
     return wanted(made, folder)
 
 
+def _served_ones(made: Path, folder: Path) -> TraceRequest:
+    served = pq.read_table(made / "log.parquet", columns=["event_id", "response"])
+    pq.write_table(served.filter(served["response"].is_valid()), folder / "u.parquet")
+    return wanted(made, folder / "out", unserved=[folder / "u.parquet"])
+
+
 REFUSED: dict[str, tuple[Callable[[Path, Path], TraceRequest], type[StillwatchError], str]] = {
     "no answers kept": (_no_answers, InputError, "keeps no answers: the log had no column `response`"),
     "too short to trace": (_short_answers, InputError, "none of the 3 answers known is long enough"),
     "no column of text": (_no_text, InputError, "no column of text among label"),
     "unserved answers to other requests": (_other_requests, InputError, "none of its event ids is among the answers"),
+    "answers that were served": (_served_ones, InputError, "its answers are those that were served"),
+    "itself as control": (
+        lambda made, to: wanted(made, to / "out", controls=[made / "corpus.jsonl"]), InputError, "of the suspect corpus"
+    ),
     "a folder of somebody else": (_foreign_folder, UsageError, "did not write"),
     "no state": (lambda made, to: wanted(made, to / "out", state=to / "no"), RunError, "there is no state"),
     "an unfinished run": (lambda made, to: wanted(made, to / "out", state=None, run=made), RunError, "finished run"),
@@ -256,3 +281,5 @@ def test_the_command_prints_and_gives_json(made: Path, tmp_path: Path) -> None:
     shown = CliRunner().invoke(app, words)
     assert shown.exit_code == 0
     assert json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)["tests"][0]["exact"]
+    refused = CliRunner().invoke(app, [*words, "--key-file", str(tmp_path / "no.key")])
+    assert isinstance(refused.exception, UsageError)

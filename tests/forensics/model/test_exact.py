@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from stillwatch.forensics.model import canaries, exact, twin_test
+from stillwatch.forensics.model.prf import derive
 from tests.forensics.model import naive
 
 SIGN = {-1: Fraction(1, 2), 1: Fraction(1, 2)}
@@ -113,6 +114,26 @@ def test_ranks_keep_their_rate() -> None:
     chance = np.random.default_rng(6)
     sums = -chance.integers(0, 50, (4000, 8)).sum(axis=1)
     _rates_hold({int(s): exact.log_tail(exact.uniform(49), [-1], [8], int(s)) for s in _near(sums)}, sums)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_canaries_keep_their_rate_over_random_keys(tied: bool) -> None:
+    """A suspect with firm likings of its own, the same for all keys: 1,000 keys that served nothing to it."""
+    chance = np.random.default_rng(7)
+    scores = chance.standard_t(2, (12, 40)) + chance.normal(0, 5, (12, 1))
+    if tied:
+        scores = np.round(scores)
+    places = [f"place {n}" for n in range(12)]
+    p_values = []
+    for number in range(1000):
+        secret = derive(b"random key", str(number))
+        chosen = np.array([canaries.served(secret, place, 40) for place in places])
+        p_values.append(math.exp(canaries.ranks(scores, chosen).log_p))
+    for level in (0.05, 0.01):
+        low, high = stats.binom.ppf([0.0005, 0.9995], 1000, level)
+        rejected = sum(p <= level for p in p_values)
+        assert rejected <= high
+        assert tied or rejected >= low  # ties count against us, so there it may reject less
 
 
 def _near(sums: np.ndarray) -> np.ndarray:

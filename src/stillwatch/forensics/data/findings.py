@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from stillwatch.forensics.data.matching import EXACT, LEAD, NEAR, Matches
-from stillwatch.forensics.data.nulls import interval
+from stillwatch.forensics.data.nulls import interval, intervals
 from stillwatch.forensics.data.served import NO_DAY, Answers
 
 Bools = npt.NDArray[np.bool_]
@@ -168,7 +168,7 @@ def of_operators(answers: Answers, found: Found) -> pa.Table:
 
 
 def of_days(answers: Answers, found: Found) -> pa.Table:
-    """`DAYS`: every day with a served answer, in order."""
+    """`DAYS`: every day with a served answer, in order; null for answers without a time."""
     days, codes = np.unique(answers.day[: answers.served], return_inverse=True)
     columns = _shares(answers, found, codes.astype(np.int64), len(days))
     columns["day"] = days
@@ -186,14 +186,14 @@ def _shares(answers: Answers, found: Found, codes: Ints, size: int) -> Columns:
         for name, which in (("answers", able), ("exact", exact), ("near", near), ("leads", lead))
     }
     copies = out["exact"] + out["near"]
-    bounds = [interval(int(k), int(of)) for k, of in zip(copies, out["answers"], strict=True)]
+    low, high = intervals(copies, out["answers"])
     first, last = np.full(size, 2**31 - 1, np.int32), np.full(size, NO_DAY, np.int32)
-    held = exact | near
+    held = (exact | near) & (answers.day[:n] != NO_DAY)
     np.minimum.at(first, codes[held], answers.day[:n][held])
     np.maximum.at(last, codes[held], answers.day[:n][held])
     return out | {
-        "share": copies / np.maximum(out["answers"], 1), "low": np.array([low for low, _ in bounds]),
-        "high": np.array([high for _, high in bounds]), "first_day": first, "last_day": last,
+        "share": copies / np.maximum(out["answers"], 1), "low": low, "high": high, "first_day": first,
+        "last_day": last,
     }  # fmt: skip
 
 

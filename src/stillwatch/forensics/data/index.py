@@ -1,7 +1,7 @@
 """Known answers, arranged so that a row of a corpus finds those that it shares fingerprints with.
 
-An inverted list: who has a fingerprint, by fingerprint, found through the fingerprint's first bits. 12 bytes a
-fingerprint and 32 an answer, in memory.
+An inverted list: who has a fingerprint, by fingerprint, found through the fingerprint's first bits. All of it is in
+memory: `BYTES_A_PRINT` and `BYTES_AN_ANSWER` at most, with what is known of each answer besides.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 FEWEST_BITS, MOST_BITS = 8, 27
+MOST_PRINTS = 2**31 - 1
+BYTES_A_PRINT, BYTES_AN_ANSWER = 24, 110
+"""Known 4, list 8, rows of control corpora 4, buckets up to 8; hashes, places, account, day, pair, what was found."""
 
 
 class Known(NamedTuple):
@@ -35,7 +38,7 @@ class Index(NamedTuple):
     known: Known
     prints: npt.NDArray[np.uint32]
     holder: npt.NDArray[np.int32]
-    buckets: npt.NDArray[np.int64]
+    buckets: npt.NDArray[np.int32]
     shift: int
     elsewhere: npt.NDArray[np.uint32]
     text: npt.NDArray[np.uint64]
@@ -47,20 +50,21 @@ class Index(NamedTuple):
 def _place(values, offsets, shift, buckets, prints, holder):  # type: ignore[no-untyped-def]
     """Counting sort by the first bits, then by insertion within a bucket, whose entries come in order of answers."""
     for value in values:
-        buckets[np.int64(value >> shift) + 2] += 1
+        buckets[np.int64(value >> shift) + 2] += np.int32(1)
     for k in range(2, len(buckets)):
         buckets[k] += buckets[k - 1]
     for answer in range(len(offsets) - 1):
         for k in range(offsets[answer], offsets[answer + 1]):
             where = np.int64(values[k] >> shift) + 1
-            prints[buckets[where]], holder[buckets[where]] = values[k], answer
-            buckets[where] += 1
+            at = np.int64(buckets[where])
+            prints[at], holder[at] = values[k], answer
+            buckets[where] += np.int32(1)
 
 
 @nb.njit(cache=True, nogil=True)
 def _order(prints, holder, buckets):  # type: ignore[no-untyped-def]
     for bucket in range(len(buckets) - 1):
-        a, b = buckets[bucket], buckets[bucket + 1]
+        a, b = np.int64(buckets[bucket]), np.int64(buckets[bucket + 1])
         if b - a > 32:  # many of one fingerprint: sort, stably
             order = np.argsort(prints[a:b], kind="mergesort")
             prints[a:b], holder[a:b] = prints[a:b][order], holder[a:b][order]
@@ -74,11 +78,11 @@ def _order(prints, holder, buckets):  # type: ignore[no-untyped-def]
 
 
 def build(known: Known) -> Index:
-    """The index of known answers; at most 2^31 of them."""
+    """The index of known answers; at most `MOST_PRINTS` fingerprints, which is what 90 million answers have."""
     size, answers = len(known.values), len(known.text)
     bits = min(max(int(np.ceil(np.log2(size + 1))), FEWEST_BITS), MOST_BITS)
     shift = 32 - bits
-    buckets = np.zeros((1 << bits) + 2, np.int64)
+    buckets = np.zeros((1 << bits) + 2, np.int32)
     prints, holder = np.empty(size, np.uint32), np.empty(size, np.int32)
     _place(known.values, known.offsets, np.uint32(shift), buckets, prints, holder)
     buckets = buckets[:-1]

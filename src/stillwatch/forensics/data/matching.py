@@ -2,8 +2,8 @@
 
 A row and an answer are compared by their fingerprints: how many they share, which part of the answer's own
 fingerprints stands in the row (`forward`), and which part of the row's in the answer (`backward`). What a row holds is
-found greedily: the answer that explains most of its fingerprints, then the one that explains most of the rest. Of
-answers that explain the same all are named.
+found greedily: the answer that explains most of its fingerprints, then the one that explains most of the rest.
+Answers that explain the same are all named.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ LEAD_SHARED, LEAD_SHARE, LEAD_HELD = 2, 0.1, 8
 """The same of a lead, and the most documents that may hold what is shared (the median of the fingerprints)."""
 HELD = 256
 """A fingerprint that more answers hold brings no candidate by itself."""
+ALIKE = 0.7
+"""Of two answers that share the same of a row both are named, unless it is so much less a part of one: half a text that
+stands in answers of several lengths is no more that of the shortest."""
 SOURCES = 16
 """Answers that are named where a row's text is that of several."""
 LOOKED_AT = 128
@@ -58,13 +61,15 @@ class _Room(NamedTuple):
     used: npt.NDArray[np.bool_]
     places: npt.NDArray[np.int64]
     candidates: npt.NDArray[np.int32]
+    forward: npt.NDArray[np.float64]
+    backward: npt.NDArray[np.float64]
 
 
 @nb.njit(cache=True, nogil=True)
 def _find(prints, buckets, shift, value):  # type: ignore[no-untyped-def]
     """(begin, end) of a fingerprint's holders."""
     bucket = np.int64(value >> shift)
-    a, b = buckets[bucket], buckets[bucket + 1]
+    a, b = np.int64(buckets[bucket]), np.int64(buckets[bucket + 1])
     while a < b and prints[a] < value:
         a += 1
     end = a
@@ -162,23 +167,44 @@ def _exact(index, low, high, number, size, out, m):  # type: ignore[no-untyped-d
 
 
 @nb.njit(cache=True, nogil=True)
-def _best(index, row, used, candidates, many):  # type: ignore[no-untyped-def]
-    """Which candidates share most that is not used, and of these the largest part of the answer: (shared, forward,
-    backward); the candidates, in order of answers, are moved to the front: how many."""
-    best, forward, backward, alike = 0, 0.0, 0.0, 0
-    values, offsets = index.known.values, index.known.offsets
+def _best(index, row, room, many):  # type: ignore[no-untyped-def]
+    """Which candidates share most that is not used: (shared, place of the one of which that is the largest part, how
+    many share as much). These are moved to the front, with the part of the answer and of the row."""
+    most, best, alike = 0, 0, 0
+    values, offsets, candidates = index.known.values, index.known.offsets, room.candidates
     for k in range(many):
-        a, b = offsets[candidates[k]], offsets[candidates[k] + 1]
-        shared, able = _compare(row, used, values, a, b)
-        if shared == 0:
+        answer = candidates[k]
+        a, b = offsets[answer], offsets[answer + 1]
+        shared, able = _compare(row, room.used, values, a, b)
+        if shared == 0 or shared < most:
             continue
         part = shared / (b - a)
-        if shared > best or (shared == best and part > forward):
-            best, forward, backward, alike = shared, part, shared / able, 0
-        if shared == best and part == forward:
-            candidates[alike], candidates[k] = candidates[k], candidates[alike]
-            alike += 1
-    return best, forward, backward, alike
+        if shared > most:
+            most, best, alike = shared, 0, 0
+        elif part > room.forward[best] or (part == room.forward[best] and answer < candidates[best]):
+            best = alike
+        candidates[alike], candidates[k] = answer, candidates[alike]
+        room.forward[alike], room.backward[alike] = part, shared / able
+        alike += 1
+    return most, best, alike
+
+
+@nb.njit(cache=True, nogil=True)
+def _as_well(index, row, room, best, alike):  # type: ignore[no-untyped-def]
+    """Places of those that share the same as the best, whose fingerprints are used by now, and a part as large or
+    nearly: the largest first."""
+    values, offsets, candidates = index.known.values, index.known.offsets, room.candidates
+    order = np.argsort(candidates[:alike], kind="mergesort")
+    order = order[np.argsort(-room.forward[:alike][order], kind="mergesort")]
+    kept = 0
+    for k in order:
+        if room.forward[k] < ALIKE * room.forward[best]:
+            break
+        a, b = offsets[candidates[k]], offsets[candidates[k] + 1]
+        if _compare(row, room.used, values, a, b)[0] == 0:
+            order[kept] = k
+            kept += 1
+    return order[:kept]
 
 
 @nb.njit(cache=True, nogil=True)
@@ -187,19 +213,21 @@ def _near(index, row, number, room, many, out, m):  # type: ignore[no-untyped-de
     values, offsets = index.known.values, index.known.offsets
     first = m
     while m < len(out.row):
-        shared, forward, backward, alike = _best(index, row, room.used, room.candidates, many)
-        near = shared >= NEAR_SHARED and max(forward, backward) >= NEAR_SHARE
-        lead = shared >= LEAD_SHARED and max(forward, backward) >= LEAD_SHARE and m == first
+        shared, best, alike = _best(index, row, room, many)
+        part = max(room.forward[best], room.backward[best]) if alike else 0.0
+        near = shared >= NEAR_SHARED and part >= NEAR_SHARE
+        lead = shared >= LEAD_SHARED and part >= LEAD_SHARE and m == first
         if not (near or lead):
             break
-        best = np.sort(room.candidates[:alike])
-        a, b = offsets[best[0]], offsets[best[0] + 1]
+        a, b = offsets[room.candidates[best]], offsets[room.candidates[best] + 1]
         held = _take(row, room.used, values, a, b, room.begins, room.ends, index.elsewhere, room.places)
         if not near and held > LEAD_HELD:
             break
-        for k in range(min(alike, SOURCES, len(out.row) - m)):
-            kind = NEAR if near else LEAD
-            m = _put(out, m, number, best[k], kind, shared, forward, backward, held, alike)
+        kind = NEAR if near else LEAD
+        named = _as_well(index, row, room, best, alike)
+        for k in named[: min(SOURCES, len(out.row) - m)]:
+            answer, forward, backward = room.candidates[k], room.forward[k], room.backward[k]
+            m = _put(out, m, number, answer, kind, shared, forward, backward, held, len(named))
         if not near:
             break
     return m
@@ -241,6 +269,7 @@ def match(rows: Prints, index: Index, *, mark: bool = False) -> Matches:
     room = _Room(
         np.empty(longest, np.int64), np.empty(longest, np.int64), np.empty(longest, np.bool_),
         np.empty(longest, np.int64), np.empty(min(HELD * (longest + 1), HEARD), np.int32),
+        np.empty(LOOKED_AT + longest + HELD, np.float64), np.empty(LOOKED_AT + longest + HELD, np.float64),
     )  # fmt: skip
     size = max(4 * len(rows.words), SOURCES * (longest // NEAR_SHARED + 2))
     parts, start = [], 0

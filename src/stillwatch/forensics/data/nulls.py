@@ -54,12 +54,16 @@ class Test:
 
 def interval(found: int, of: int, level: float = LEVEL) -> tuple[float, float]:
     """Clopper-Pearson interval of a share; (0, 1) where nothing was looked at."""
-    if of <= 0:
-        return 0.0, 1.0
-    tail = (1 - level) / 2
-    low = stats.beta.ppf(tail, found, of - found + 1) if found else 0.0
-    high = stats.beta.ppf(1 - tail, found + 1, of - found) if found < of else 1.0
-    return float(low), float(high)
+    low, high = intervals(np.array([found]), np.array([of]), level)
+    return float(low[0]), float(high[0])
+
+
+def intervals(found: Ints, of: Ints, level: float = LEVEL) -> tuple[Floats, Floats]:
+    """Clopper-Pearson intervals of n shares, (low [n], high [n])."""
+    tail, rest = (1 - level) / 2, of - found
+    low = np.where((of > 0) & (found > 0), stats.beta.ppf(tail, np.maximum(found, 1), rest + 1), 0.0)
+    high = np.where((of > 0) & (rest > 0), stats.beta.ppf(1 - tail, found + 1, np.maximum(rest, 1)), 1.0)
+    return low, high
 
 
 def paired(served: npt.NDArray[np.bool_], others: Ints, drawn: Ints, tests: int = 1) -> Test:

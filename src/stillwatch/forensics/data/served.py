@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from stillwatch.engine.runfolder import RunFolder
 from stillwatch.errors import InputError, RunError
 from stillwatch.forensics.data.corpus import Texts, open_corpus
-from stillwatch.forensics.data.index import Known
+from stillwatch.forensics.data.index import BYTES_A_PRINT, BYTES_AN_ANSWER, MOST_PRINTS, Known
 from stillwatch.hashing import buffers
 from stillwatch.ingest import times
 from stillwatch.ingest.text.extract import last_user, utf8
@@ -134,7 +134,8 @@ def _operators(run: RunFolder) -> dict[str, str]:
 
 
 def _read(paths: Sequence[Path]) -> Answers:
-    """Tables of answers put together."""
+    """Tables of answers put together; InputError if their index would not fit into memory."""
+    _refuse_too_many(paths)
     values, sizes, text, words, account, day = ([] for _ in range(6))
     accounts: dict[str, int] = {}
     for path in paths:
@@ -150,7 +151,8 @@ def _read(paths: Sequence[Path]) -> Answers:
                     encoded = batch["account_id"].dictionary_encode()
                     codes = [accounts.setdefault(name, len(accounts)) for name in encoded.dictionary.to_pylist()]
                     account.append(np.array(codes, np.int32)[encoded.indices.to_numpy()])
-                    day.append(batch["time"].cast(pa.timestamp("us")).cast(pa.date32()).cast(pa.int32()).to_numpy())
+                    when = batch["time"].cast(pa.timestamp("us")).cast(pa.date32()).cast(pa.int32()).to_numpy()
+                    day.append(np.where(when == 0, NO_DAY, when))  # a table without times
         except (OSError, pa.ArrowException) as error:
             raise RunError(f"{path} cannot be read: {error}") from error
     offsets = np.concatenate([[0], np.cumsum(_joined(sizes, np.int64))]).astype(np.int64)
@@ -160,6 +162,36 @@ def _read(paths: Sequence[Path]) -> Answers:
         known, _joined(words, np.int32), _joined(account, np.int32), _joined(day, np.int32), np.full(n, -1, np.int64),
         list(accounts), n, list(paths),
     )  # fmt: skip
+
+
+def _refuse_too_many(paths: Sequence[Path]) -> None:
+    """Known answers are all in memory: better a word before than a process that is killed."""
+    answers = prints = 0
+    for path in paths:
+        try:
+            parquet = pq.read_metadata(path)
+        except (OSError, pa.ArrowException) as error:
+            raise RunError(f"{path} cannot be read: {error}") from error
+        answers += parquet.num_rows
+        for group in map(parquet.row_group, range(parquet.num_row_groups)):
+            columns = map(group.column, range(group.num_columns))
+            prints += sum(c.num_values for c in columns if c.path_in_schema.startswith("fingerprints"))
+    needed, there = prints * BYTES_A_PRINT + answers * BYTES_AN_ANSWER, _available_bytes()
+    if needed > there or prints > MOST_PRINTS:
+        raise InputError(
+            f"{answers:,} answers known need {needed / 2**30:.1f} GiB of memory and {there / 2**30:.1f} are free: "
+            "trace against a part of them, such as the days in question (--served TABLE, or a state of fewer days), "
+            "one after the other, and count each in --tests"
+        )
+
+
+def _available_bytes() -> int:
+    """Memory that a process may still take."""
+    for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+        name, _, value = line.partition(":")
+        if name == "MemAvailable":
+            return int(value.split()[0]) * 1024
+    return 1 << 62
 
 
 def _joined(parts: list[npt.NDArray[Any]], kind: type) -> npt.NDArray[Any]:
@@ -219,6 +251,9 @@ def with_unserved(
             "(of keyed pseudonyms give --key-file)"
         )
     prints = [one for _, one in parts]
+    said = np.concatenate([one.text for one in prints])
+    if (pair >= 0).any() and (said[pair >= 0] == answers.known.text[pair[pair >= 0]]).all():
+        raise InputError(f"{paths[0]}: its answers are those that were served: a null needs those that were not")
     known, n = answers.known, sum(len(one.words) for one in prints)
     sizes = np.concatenate([np.diff(known.offsets), *(np.diff(one.offsets) for one in prints)])
     return Answers(

@@ -22,7 +22,7 @@ from stillwatch.forensics.data.findings import CORPORA, MATCHES, NONE, REASONS, 
 from stillwatch.forensics.data.index import Index, build
 from stillwatch.forensics.data.matching import KINDS, NEAR, Matches, match
 from stillwatch.forensics.data.record import record
-from stillwatch.forensics.data.served import Answers, of_run, of_state, of_table, with_unserved
+from stillwatch.forensics.data.served import NO_DAY, Answers, of_run, of_state, of_table, with_unserved
 from stillwatch.ingest.text.fingerprint import fingerprints
 from stillwatch.model import REJECTS
 from stillwatch.progress import SILENT, Progress
@@ -87,6 +87,7 @@ def trace(request: TraceRequest, progress: Progress = SILENT) -> RunFolder:
             walk = _Trace(answers, build(answers.known), Found.nothing(answers))
         _refuse_no_overlap(walk)
         for control in request.controls:
+            _refuse_itself(control, corpus)
             with meter.stage("control corpora"):
                 _control(walk, control, request.column, progress)
         with meter.stage("tracing", sum(source.bytes for source in corpus.sources)):
@@ -145,6 +146,14 @@ def _refuse_no_overlap(walk: _Trace) -> None:
             f"none of the {walk.answers.served:,} answers known is long enough to be traced: {findings.OWN} "
             "fingerprints of their own, some 15 words that are not the prompt's"
         )
+
+
+def _refuse_itself(control: str | Path, corpus: Corpus) -> None:
+    """A suspect corpus among the control corpora would take out all that it holds itself."""
+    suspect = {source.sha256 for source in corpus.sources}
+    for source in open_corpus([control]).sources:
+        if source.sha256 in suspect:
+            raise InputError(f"{source.path}: the control corpus holds a file of the suspect corpus")
 
 
 def _matched(walk: _Trace, texts: Texts, *, mark: bool = False) -> tuple[Matches, Any]:
@@ -246,13 +255,13 @@ def _write_matches(run: RunFolder, walk: _Trace, sources: list[str], stage: Path
         for batch in staged.iter_batches():
             answer, reason = batch["answer"].to_numpy(), batch["reason"].to_numpy()
             place = pa.array(np.searchsorted(wanted, answer))
-            whose = pa.array(answers.account[answer])
+            whose, day = pa.array(answers.account[answer]), answers.day[answer]
             columns = {
                 "source": pa.array(sources, pa.string()).take(batch["source"]),
                 "kind": pa.array(KINDS).take(batch["kind"]),
                 "event_id": events["event_id"].combine_chunks().take(place),
                 "account_id": accounts.take(whose), "operator_id": operators.take(whose),
-                "day": pa.array(answers.day[answer]).cast(pa.date32()),
+                "day": pa.array(day, mask=day == NO_DAY).cast(pa.date32()),
                 "model": events["model"].combine_chunks().take(place),
                 "bits": pa.array(found.bits(batch["held"].to_numpy())),
                 "counted": pa.array(reason == NONE), "reason": pa.array(REASONS).take(batch["reason"]),
