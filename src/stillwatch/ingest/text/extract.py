@@ -21,8 +21,6 @@ from stillwatch.ingest.text.messages import answered, asked
 _BAD = str.maketrans(dict.fromkeys(range(0xD800, 0xE000), "\ufffd"))
 _NAMES, _VALUES = b'"\\/bfnrt', b'"\\/\b\f\n\r\t'
 _ESCAPES = np.array([_VALUES[_NAMES.index(c)] if c in _NAMES else 0 for c in range(256)], np.uint8)
-_ITSELF = np.array([c >= 32 and c not in b'"\\' for c in range(256)], np.bool_)
-"""Bytes of a string that stand for themselves."""
 ROLE, BODY, TYPE, TEXT = 1, 2, 3, 4
 USER, ASSISTANT = 1, 2
 
@@ -102,19 +100,19 @@ def _string(data, i, b, out, w):  # type: ignore[no-untyped-def]
         return -1, w
     i += 1
     while i < b:
-        begin = i
-        while i < b and _ITSELF[data[i]]:
-            i += 1
-        for k in range(i - begin):  # a loop of its own, of which the compiler makes a block copy
-            out[w + k] = data[begin + k]
-        w += i - begin
-        if i >= b or data[i] < 32:
-            return -1, w
-        if data[i] == 34:
+        c = data[i]
+        if c == 34:
             return i + 1, w
-        i, w = _escape(data, i, b, out, w)
-        if i < 0:
+        if c == 92:
+            i, w = _escape(data, i, b, out, w)
+            if i < 0:
+                return -1, w
+        elif c < 32:
             return -1, w
+        else:
+            out[w] = c
+            i += 1
+            w += 1
     return -1, w
 
 
@@ -282,9 +280,9 @@ def _gather(out, begins, ends, others, places, which, most, data, offsets):  # t
             end = begin + most
             while end > begin and source[end] & 0xC0 == 0x80:
                 end -= 1
-        for k in range(end - begin):
-            data[w + k] = source[begin + k]
-        w += end - begin
+        for k in range(begin, end):
+            data[w] = source[k]
+            w += 1
         offsets[row + 1] = w
     return cut
 
