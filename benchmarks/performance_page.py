@@ -40,30 +40,50 @@ machine (two cores) was shared with other work (its load stands in the tables), 
 Logs are the world `innocent` (`benchmarks/scale.py`): events with text, 28 days, accounts in proportion to the events.
 The read is DuckDB reading and decoding every column that the scan reads, with as many threads, in the same run.
 
-**Not measured**: 100 million events, and any log on a quiet machine. `make bench-scale` does both where there is one.
-The row of 1.07 million events with text was made before three views were dropped from the traits and judging held less.
+The scans had one thread (`--threads 1`), and the prompts 55 words in the median, not the 200 of the aim.
+
+**Not measured**: 30 and 100 million events, and any log on a quiet machine. `make bench-scale` does both where there is
+one, without text by repeating the 28 days. Until this version a scan with worker processes was measured without them,
+so the sums that stood here were too small: what was called 52 seconds for 1.07 million events was 72.
 """
 
 
 NOTES = """
 What limits each stage, by its profile:
 
-- **Reading and sketching.** Decoding Parquet takes about 4 of 28 microseconds; of the rest nearly half is one
-  compiled kernel (tokens, shingles, MinHash, labels, vector), an eighth the JSON of messages, an eighth the masked
-  text of exemplars. It has as many processes as `--threads`. It is what keeps a scan of a log with text far from 12
-  times the read, the aim set before the first line: the read decodes the same bytes and looks at none.
-- **Traits.** View by view, so that the engine holds one at a time; grouped by numbers, and only tokens that two
-  accounts share become text. Before, all views were one sorted union of strings. A quarter of the rows were of three
-  views that nothing read; a scan writes them no more.
-- **Profiles.** A product of vectors and frequencies an event. Sums by the accounts of a batch: before, each batch
-  cost as much as all accounts.
-- **Linking** is of the size of traits and accounts, and its search for sources of text grows with the square of a
-  popular template's users. Three views of 51,272 accounts were to take 15 s on one core and take 65 (77 before each
-  account was asked for membership only where it has any of a source's tokens): nine tenths in that search, which was
-  profiled at 12,000 accounts only. A pruned search of nearest neighbours (upper bounds, rare tokens first) gave the
-  same neighbours in twice the time and was dropped.
-- **Judging** multiplies matched groups by tokens; it holds 400,000 memberships at a time (was 2 million, or all
-  groups of one large operator), with the same result to the last bit.
+- **Reading and sketching.** Of about 20 microseconds an event decoding Parquet takes 2 to 3 and writing sketches 2.5;
+  of the rest more than half is one compiled kernel (tokens 1.8, vector 1.0, labels 1.0, masks and skeletons 1.2, the
+  hash of the whole message .7, MinHash .5, for the 410 bytes that a message has on average), a fifth the JSON of
+  messages. It has as many processes as `--threads`. It is what keeps a scan of a log with text far from 12 times the
+  read, the aim set before the first line: the read decodes the same bytes and looks at none. Prompts have 55 words in
+  the median here; one of 200 words takes 18 microseconds to sketch (`benchmarks/text.py`), 22 before.
+- **Without text** the stages before linking take about 8 microseconds an event, half of them to read, check and write
+  it, where the read takes .3: four times the read, the aim, is out of reach of a scan that writes a table of its own.
+- **Traits.** View by view, so that the engine holds one at a time; events are counted by account and token as numbers,
+  then tokens that one account holds are dropped, then what is left becomes text.
+- **Profiles.** A product of vectors and frequencies an event; four passes over its 128 features.
+- **Linking** is of the size of traits and accounts. Its search for sources of text looks at no more than 2,048 holders
+  of a template for each of them. A pruned search of nearest neighbours (upper bounds, rare tokens first) gave the same
+  neighbours in twice the time and was dropped. A third of it at a million events is its own calibration on shuffles.
+- **Judging** multiplies matched groups by tokens; it holds 400,000 memberships at a time, with the same result to the
+  last bit.
+
+What the last round of profiling changed; every table of a scan stayed the same to the last bit. Processor time of one
+process on a log of 1,067,202 events, side by side on a busy machine:
+
+| what | before | now | how |
+|---|---|---|---|
+| masked text of skeletons that repeat, us an event | 2.8 | 1.0 | compiled code writes what is ASCII |
+| hash of the whole message, us | 1.6 | .7 | eight bytes at a time |
+| sketching a log without text, us | 1.2 | .7 | no kernel where there is no text |
+| writing sketches, us (bytes an event) | 3.0 (182) | 2.5 (172) | dictionaries only where values repeat |
+| traits, us | 6.3 | 3.7 | counted before anything else, and text last |
+| profiles, us | 2.7 | 1.9 | 1,024 vectors at once stay in the cache |
+| sources of text among 21,272 accounts, s | 2.9 | 1.7 | no remainder at each step; a community's own tokens alone |
+| judging, s | 7.1 | 5.6 | task banks counted by compiled code |
+
+Tried and dropped: reading strings of JSON in two passes (find the end, then copy) took a quarter longer than byte by
+byte.
 """
 
 
@@ -115,8 +135,7 @@ def laws(runs: list[Run]) -> str:
     text = (
         f"From {first['events']:,} to {last['events']:,} events ({times:.1f} times) the scan takes {more:.1f} times "
         f"the processor seconds. Exponents of growth by stage (1 is in proportion to the log): {said}. "
-        "Every scan has some 12 seconds in any case: starting, loading compiled code, the report's drawings; the first "
-        "after a change of the code compiles it, as the smallest here did in linking."
+        "Every scan has some 9 to 12 seconds in any case: starting, loading compiled code, the report's drawings."
     )
     return textwrap.fill(text, 118) + "\n"
 
@@ -161,7 +180,7 @@ def forecasts(runs: list[Run]) -> str:
 
 The display says about how long a scan will still take. How far that was off, against what it took (positive: too
 long). **Not right yet**: it takes the seconds that stages take in any case for those of a quiet machine, and on one
-that is ten times slower (these runs had 7 to 13 % of a core for each process) says far too little on a small log, until
+that is ten times slower (these runs had a fifth of a core) says far too little on a small log, until
 later stages correct it. Neighbours also come and go, which no forecast knows. On a quiet machine it was not measured.
 
 """

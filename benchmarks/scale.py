@@ -1,13 +1,15 @@
 """How a scan grows with the log: seconds by stage, peak memory, and the ratio to reading the same columns.
 
-    python benchmarks/scale.py [--scales 1 3 10 30] [--threads 2] [--memory 3GB] [--no-text] [--work DIR]
+    python benchmarks/scale.py [--scales 1 3 10] [--repeat 1] [--threads 2] [--memory 3GB] [--no-text] [--work DIR]
 
 A scale of 1 is the world `innocent` at full size, about 1.07 million events of 6,000 accounts over 28 days; at 10 it
 has ten times the events and the accounts. In each run DuckDB first reads all columns that the scan reads, decoded, with
 as many threads; then the command line scans in a process of its own, whose memory and processor seconds (with its
 children's) are sampled, and what its display said about the time left is kept. On a machine that others use, wall clock
 says little: processor seconds are what to compare. With --no-text the log has no columns of text, as if sketches were
-there already. Results are added to benchmarks/results/scale.json; docs/performance.md is written from them
+there already. With --repeat N the 28 days come N times, one after the other, as later days of the same accounts: ids
+of events and conversations are new, all else is as before; so a log of a hundred million events need not be drawn.
+Results are added to benchmarks/results/scale.json; docs/performance.md is written from them
 (benchmarks/performance_page.py).
 """
 
@@ -40,6 +42,8 @@ from stillwatch.settings import IngestSettings
 RESULTS = Path(__file__).parent / "results" / "scale.json"
 PAUSE = 2.0
 """Seconds between two looks at a process: asking for its share of memory costs time of its own."""
+DAYS = 28
+"""Of the world."""
 TEXT = ("system", "messages", "tools", "response")
 LINE = re.compile(r"\[ *([\d.]+) s\] (.*?)(?: \d+ %)?(?:, about (.+) left)?$")
 
@@ -62,6 +66,27 @@ def without_text(world: Path, work: Path) -> Path:
             target.parent.mkdir(parents=True, exist_ok=True)
             names = [name for name in pq.read_schema(path).names if name not in TEXT]
             pq.write_table(pq.read_table(path, columns=names, partitioning=None), target, compression="zstd")
+        (out / ".whole").touch()
+    return out
+
+
+def repeated(events: Path, times: int, work: Path) -> Path:
+    """The log `times` times, as later days of the same accounts; ids of events and conversations are new each time."""
+    out = work / f"{events.parent.name}-{events.name}-times-{times}"
+    if not (out / ".whole").exists():
+        shutil.rmtree(out, ignore_errors=True)
+        with duckdb.connect(config={"threads": 1, "preserve_insertion_order": True}) as engine:
+            for number in range(times):
+                for path in sorted(events.rglob("*.parquet")):
+                    target = out / f"{number:02d}" / f"{path.parent.name.replace('=', '-')}-{path.name}"
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    engine.execute(
+                        f"copy (select * replace (event_id || '-{number}' as event_id, "
+                        f"conversation_id || '-{number}' as conversation_id, "
+                        f"time + interval {DAYS * number} day as time) "
+                        f"from read_parquet('{path}', hive_partitioning = false)) to '{target}' "
+                        "(format parquet, compression zstd)"
+                    )
         (out / ".whole").touch()
     return out
 
@@ -123,7 +148,8 @@ def scan(events: Path, world: Path, run: Path, given: argparse.Namespace, *more:
     manifest = json.loads((run / "manifest.json").read_text())
     return {
         "seconds": round(seconds, 1), "seconds_by_stage": manifest["seconds"],
-        "cpu": round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 1),
+        # processes that sketch text are children of a server, which is not waited for: they are sampled alone
+        "cpu": round(max(_used(after) - _used(before), sum(watch.cpu.values())), 1),
         "cpu_by_stage": {stage: round(busy, 1) for stage, busy in watch.cpu.items()},
         "peak_mebibytes": max(watch.peaks.values()), "peak_mebibytes_by_stage": watch.peaks,
         "counts": {name: manifest["counts"][name] for name in ("kept", "accounts", "operators", "links", "verdicts")},
@@ -131,6 +157,10 @@ def scan(events: Path, world: Path, run: Path, given: argparse.Namespace, *more:
         "bytes_of_run": {path.stem: _size(path) for path in sorted(run.glob("*.parquet"))},
         "forecast": forecast(said, seconds),
     }  # fmt: skip
+
+
+def _used(children: resource.struct_rusage) -> float:
+    return children.ru_utime + children.ru_stime
 
 
 def _size(path: Path) -> int:
@@ -191,12 +221,13 @@ def forecast(said: list[tuple[float, str, str | None]], seconds: float) -> list[
 def one(scale: float, given: argparse.Namespace) -> dict[str, Any]:
     world = world_at(scale, given.work)
     events = without_text(world, given.work) if given.no_text else world / "events"
+    events = repeated(events, given.repeat, given.work) if given.repeat > 1 else events
     read = read_all(events, given.threads)
     load = os.getloadavg()[0]
     found = scan(events, world, given.work / f"run-{scale:g}", given)
     count = found["counts"]["kept"]
     return {
-        "scale": scale, "text": not given.no_text, "events": count,
+        "scale": scale * given.repeat, "repeat": given.repeat, "text": not given.no_text, "events": count,
         "load": [round(load, 1), round(os.getloadavg()[0], 1)],
         "threads": given.threads, "memory": given.memory, "read": read, **found,
         "ratio_to_read": round(found["seconds"] / read["wall"], 1), "cpu_ratio": round(found["cpu"] / read["cpu"], 1),
@@ -217,6 +248,7 @@ def keep(row: dict[str, Any]) -> list[dict[str, Any]]:
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--scales", nargs="+", type=float, default=[1.0, 3.0, 10.0])
+    words.add_argument("--repeat", type=int, default=1)
     words.add_argument("--threads", type=int, default=2)
     words.add_argument("--memory", default="3GB")
     words.add_argument("--no-text", action="store_true")

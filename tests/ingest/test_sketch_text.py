@@ -21,7 +21,7 @@ from stillwatch.ingest.text.kernel import Lexical, sketch
 from stillwatch.ingest.text.labels import NEAR, cues, load
 from stillwatch.ingest.text.messages import asked
 from stillwatch.ingest.text.profile import accumulate, features
-from stillwatch.ingest.text.show import masked
+from stillwatch.ingest.text.show import PARTS, masked, masked_rows
 from stillwatch.ingest.text.spans import WORD
 from stillwatch.ingest.text.tokens import STEM, tokens
 from stillwatch.ingest.text.vector import SCALE
@@ -107,6 +107,20 @@ def naive_bands(words: list[int]) -> list[int]:
     pairs = zip(lexical.MULTIPLY.tolist(), lexical.ADD.tolist(), strict=True)
     least = [min((s * a + b) % 2**32 for s in shingles) for a, b in pairs]
     return [mix64(chain([band, *least[4 * band : 4 * band + 4]])) for band in range(BANDS)]
+
+
+@quick
+@given(
+    st.lists(st.text(st.sampled_from('abcXYZ ,.:\n1é“”"`/@'), max_size=60), min_size=1, max_size=4),
+    st.sampled_from(PARTS),
+    st.integers(1, 90),
+)
+def test_compiled_code_masks_as_python_does(texts: list[str], part: str, most: int) -> None:
+    """Also texts so long that what lies between their ends is a payload."""
+    texts = [*texts, "Plain words, 7 of them: " * 30]
+    data, offsets = buffers(pa.array(texts, pa.large_string()))
+    rows = list(range(len(texts)))[::-1]
+    assert masked_rows(data, offsets, rows, part, most) == [masked(texts[row].encode(), part)[:most] for row in rows]
 
 
 @quick

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import errno
+import multiprocessing
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from stillwatch.cli import main
 from stillwatch.engine.runfolder import RunFolder
 from stillwatch.errors import StillwatchError
 from stillwatch.pipeline import ScanRequest
@@ -100,20 +102,46 @@ def test_dead_at_every_step_of_a_merge_and_of_forgetting(dying: Callable[[int], 
 # --- a real process -------------------------------------------------------------------------------------------------
 
 
+FORKED = multiprocessing.get_context("forkserver")
+FORKED.set_forkserver_preload(["stillwatch.cli", "stillwatch.state", "stillwatch.pipeline"])
+"""Processes begin with all modules loaded: else most moments at which they are killed are moments of an import."""
+
+
 def words(file: Path, state: Path, out: Path) -> list[str]:
-    return [sys.executable, "-m", "stillwatch", "scan", str(file), "--state", str(state), "--out", str(out),
-            "--pseudonyms", "none"]  # fmt: skip
+    return ["scan", str(file), "--state", str(state), "--out", str(out), "--pseudonyms", "none"]
 
 
-def killed(command: list[str], after: float) -> bool:
-    """Start a process, and kill it and its children after some seconds; whether it had not ended before."""
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True) as one:
-        try:
-            one.wait(after)
-        except subprocess.TimeoutExpired:
-            os.killpg(one.pid, signal.SIGKILL)
-            return True
+def command_line(said: Path, arguments: list[str]) -> None:
+    """The command line in a process of its own; what it says goes to a file."""
+    os.setsid()
+    sys.stdout = sys.stderr = said.open("w")
+    sys.argv = ["stillwatch", *arguments]
+    main()
+
+
+def begun(said: Path, arguments: list[str]) -> ForkServerProcess:
+    one = FORKED.Process(target=command_line, args=(said, arguments))
+    one.start()
+    return one
+
+
+def ended(said: Path, arguments: list[str]) -> None:
+    """Run it to its end, which must be a good one."""
+    one = begun(said, arguments)
+    one.join()
+    assert one.exitcode == 0, said.read_text()
+
+
+def killed(said: Path, arguments: list[str], after: float) -> bool:
+    """Start a process, and kill it after some seconds; whether it had not ended before."""
+    one = begun(said, arguments)
+    one.join(after)
+    if one.exitcode is not None:
         return False
+    assert one.pid is not None
+    os.kill(one.pid, signal.SIGKILL)
+    one.join()
+    return one.exitcode == -signal.SIGKILL
 
 
 def kill_often(tmp_path: Path, times: int, seed: int, parts: int) -> None:
@@ -122,27 +150,28 @@ def kill_often(tmp_path: Path, times: int, seed: int, parts: int) -> None:
     rng = random.Random(seed)
     rows = sorted(log.events, key=lambda row: row["time"])
     days = [write(rows[k::parts] + rows[:9], tmp_path / f"{k}.parquet") for k in range(parts)]
+    said = tmp_path / "said.txt"
+    ended(said, words(days[0], tmp_path / "warm", tmp_path / "run-warm"))
     started = time.monotonic()
-    subprocess.run(words(days[0], tmp_path / "first", tmp_path / "run-first"), check=True, capture_output=True)
+    ended(said, words(days[0], tmp_path / "first", tmp_path / "run-first"))
     length = time.monotonic() - started
     hits = 0
     while hits < times:
         state = tmp_path / f"state{hits}"
         for file in days:
-            command = words(file, state, tmp_path / "run")
+            whole = words(file, state, tmp_path / "run")
             for _ in range(rng.randint(2, 2 + parts)):
                 # most of the moments in the merge: a run folder that is unfinished is only made again
-                hits += killed(command if rng.random() < 0.4 else command[:-4] + command[-2:], rng.random() * length)
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            assert done.returncode == 0, done.stderr
+                hits += killed(said, whole if rng.random() < 0.4 else whole[:-4] + whole[-2:], rng.random() * length)
+            ended(said, whole)
         expected, report = at_once(days, tmp_path / "whole")
         same(from_days(state, tmp_path / "days"), expected)
         assert report_of(state).counts == report.counts
         assert files(state) == listed(state) | {"lock", "state.json"}
-        whole = scan_state(StateRequest(tmp_path / f"one{hits}", ScanRequest(list(days), tmp_path / "at-once"))).run
-        assert whole is not None
+        again = scan_state(StateRequest(tmp_path / f"one{hits}", ScanRequest(list(days), tmp_path / "at-once"))).run
+        assert again is not None
         for name in ("links", "evidence"):
-            assert _bits(RunFolder(tmp_path / "run"), name).equals(_bits(whole, name)), name
+            assert _bits(RunFolder(tmp_path / "run"), name).equals(_bits(again, name)), name
 
 
 def _bits(run: RunFolder, name: str) -> pa.Table:

@@ -39,6 +39,20 @@ def atomic(path: Path, writer: str = "") -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+UNIQUE = frozenset({"event_id", "source_row", "time", "item", "skeleton", "bands", "duration_ms"})
+"""Columns whose values hardly repeat: a dictionary of them costs time and room and is given up in the end."""
+
+
+def table_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """A Parquet writer, compressed, with dictionaries where values repeat."""
+    leaves = [
+        f"{column.name}.list.element" if pa.types.is_nested(column.type) else column.name
+        for column in schema
+        if column.name not in UNIQUE
+    ]
+    return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=leaves)
+
+
 class RunFolder:
     """Tables and manifest of one run under `root`."""
 
@@ -72,7 +86,7 @@ class RunFolder:
         try:
             with (
                 atomic(self.path(name)) as temporary,
-                pq.ParquetWriter(temporary, schema or TABLES[name], compression="zstd") as out,
+                table_writer(temporary, schema or TABLES[name]) as out,
             ):
                 yield out
         except OSError as error:

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from stillwatch.engine.duckdb import limits, no_room
 from stillwatch.engine.room import Room
+from stillwatch.engine.runfolder import table_writer
 from stillwatch.model import SKETCHES
 
 REASON = "duplicate event_id"
@@ -69,7 +70,7 @@ def losers(sketches: ir.Table) -> ir.Table:
 def without(path: Path, places: npt.NDArray[np.int64], out: Path) -> None:
     """Copy a table of sketches without the rows at `places` (sorted)."""
     at = 0
-    with pq.ParquetFile(path) as file, pq.ParquetWriter(out, SKETCHES, compression="zstd") as writer:
+    with pq.ParquetFile(path) as file, table_writer(out, SKETCHES) as writer:
         for batch in file.iter_batches(1 << 16):
             low, high = np.searchsorted(places, [at, at + batch.num_rows])
             keep = np.ones(batch.num_rows, dtype=bool)

@@ -19,11 +19,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from stillwatch.engine.duckdb import duckdb_in
 from stillwatch.engine.room import Room
-from stillwatch.engine.runfolder import RunFolder, atomic
+from stillwatch.engine.runfolder import RunFolder, atomic, table_writer
 from stillwatch.errors import InputError, RunError, UsageError
 from stillwatch.ingest import duplicates, formats, parcels, work
 from stillwatch.ingest.accounts import Context
@@ -137,7 +136,7 @@ class _Tables:
             self.run.root.mkdir(parents=True, exist_ok=True)
             self.stack.callback(self.stage.unlink, missing_ok=True)
             self.stack.callback(self.stage_of_answers.unlink, missing_ok=True)
-            self.sketches = pq.ParquetWriter(self.stage, SKETCHES, compression="zstd")
+            self.sketches = table_writer(self.stage, SKETCHES)
             self.answers = AnswersWriter(self.stage_of_answers)
             self.stack.callback(self._close)
         except OSError as error:

@@ -13,9 +13,9 @@ from stillwatch.hashing import buffers, hash64_array
 from stillwatch.ingest.columns import valid_text
 from stillwatch.ingest.text.extract import Texts, answers, last_user, utf8
 from stillwatch.ingest.text.fingerprint import fingerprints
-from stillwatch.ingest.text.kernel import Lexical, sketch
+from stillwatch.ingest.text.kernel import Lexical, nothing, sketch
 from stillwatch.ingest.text.messages import instructions, tool_names
-from stillwatch.ingest.text.show import masked
+from stillwatch.ingest.text.show import masked_rows
 from stillwatch.ingest.text.unicode import SCRIPTS
 from stillwatch.model import BANDS, LABELS, SKELETONS, SKETCHES, VECTOR
 from stillwatch.settings import IngestSettings
@@ -48,15 +48,17 @@ def sketch_batch(events: pa.RecordBatch | pa.Table, settings: SketchSettings | N
     settings = settings or IngestSettings()
     user = last_user(_strings(events, "messages"), settings.max_text_bytes)
     told, system, cut = _system(_strings(events, "system"), user.system, settings.max_text_bytes)
-    columns = _columns(user, sketch(user.data, user.offsets), system)
+    # columns of a log without text are null, whatever the numbers
+    asks = sketch(user.data, user.offsets) if len(user.data) else nothing(events.num_rows)
+    columns = _columns(user, asks, system)
     columns["tools_skeleton"] = _tools(_strings(events, "tools"))
     names = [field.name for field in SKETCHES if field.name in columns]
     batch = pa.RecordBatch.from_arrays([columns[name].cast(SKETCHES.field(name).type) for name in names], names=names)
-    asks = (user.data, user.offsets)
-    parts = [("whole", "skeleton", asks), ("lead", "lead_skeleton", asks), ("trail", "trail_skeleton", asks),
+    asked = (user.data, user.offsets)
+    parts = [("whole", "skeleton", asked), ("lead", "lead_skeleton", asked), ("trail", "trail_skeleton", asked),
              ("system", "system_skeleton", told)]  # fmt: skip
-    rows = [row for part, name, texts in parts if settings.exemplars for row in _repeated(part, columns[name], *texts)]
-    skeletons = pa.RecordBatch.from_pylist(rows, schema=SKELETONS)
+    repeated = [_repeated(part, columns[name], *texts) for part, name, texts in parts if settings.exemplars]
+    skeletons = pa.concat_batches([_NO_SKELETONS, *repeated])
     answers, long = _answers(events, user, settings)
     return SketchColumns(batch, skeletons, answers, user.cut + cut + long, user.malformed)
 
@@ -139,13 +141,17 @@ def _columns(user: Texts, asks: Lexical, told: Lexical) -> dict[str, pa.Array]:
 
 def _repeated(
     part: str, hashes: pa.Array, data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]
-) -> list[dict[str, object]]:
-    """Rows of `model.SKELETONS` for the hashes that occur at least `REPEATS` times in the batch."""
+) -> pa.RecordBatch:
+    """`model.SKELETONS` of the hashes that occur at least `REPEATS` times in the batch."""
     known = np.flatnonzero(np.asarray(hashes.is_valid()))
     values, first, count = np.unique(np.asarray(hashes.drop_null()), return_index=True, return_counts=True)
-    rows: list[dict[str, object]] = []
-    for k in np.flatnonzero(count >= REPEATS).tolist():
-        row = int(known[first[k]])
-        text = masked(data[offsets[row] : offsets[row + 1]].tobytes(), part)[:EXEMPLAR]
-        rows.append({"skeleton": int(values[k]), "part": part, "text": text, "events": int(count[k])})
-    return rows
+    often = np.flatnonzero(count >= REPEATS)
+    texts = masked_rows(data, offsets, known[first[often]].tolist(), part, EXEMPLAR)
+    columns = [
+        pa.array(values[often], pa.uint64()), pa.array([part] * len(often), pa.string()), pa.array(texts, pa.string()),
+        pa.array(count[often], pa.int64()),
+    ]  # fmt: skip
+    return pa.RecordBatch.from_arrays(columns, schema=SKELETONS)
+
+
+_NO_SKELETONS = pa.RecordBatch.from_pylist([], schema=SKELETONS)

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch.engine.room import Room
-from stillwatch.engine.runfolder import RunFolder, atomic
+from stillwatch.engine.runfolder import RunFolder, atomic, table_writer
 from stillwatch.engine.spark import SparkEngine
 from stillwatch.errors import InputError, RunError
 from stillwatch.ingest import duplicates, work
@@ -175,7 +175,7 @@ def sketch(tasks: Sequence[Task], job: work.Job, stage: Stage, number: int) -> b
     """On an executor: read and sketch task `number`, write its parts, and say what was counted (a pickled `Found`)."""
     task, found, problem = tasks[number], list[work.Done](), None
     with part(stage.sketches, number) as path, part(stage.answers, number) as beside, ExitStack() as open_files:
-        sketches = open_files.enter_context(pq.ParquetWriter(path, SKETCHES, compression="zstd"))
+        sketches = open_files.enter_context(table_writer(path, SKETCHES))
         answers = open_files.enter_context(closing(AnswersWriter(beside)))
         try:
             for chunk in read(task.source, job.settings, task.columns, task.groups):

@@ -79,7 +79,11 @@ def null(shared: Incidence, of: Strata, scales: tuple[float, ...]) -> Null:
         cross[v] = ((x @ by_degree) @ f.T).reshape(S, T, H)
         some = np.unique(place[np.diff(x.indptr) > 0])
         if len(some):
-            squares = np.stack([_square(x[:, place == d]) for d in some])
+            # tokens of one degree side by side, so that each lot is a slice
+            order = np.argsort(place, kind="stable")
+            side_by_side, ends = x[:, order], np.cumsum(np.bincount(place))
+            starts = ends - np.bincount(place)
+            squares = np.stack([_square(side_by_side[:, starts[d] : ends[d]]) for d in some])
             both[v] = (f[:, some] @ squares.reshape(len(some), -1)).T.reshape(S, S, T, H)
     return Null(shared, w, more, base, cross, both)
 

@@ -34,14 +34,19 @@ def shuffled(shared: Incidence, seed: int) -> Incidence:
 def _view(row: np.ndarray, col: np.ndarray, width: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Permute tokens over ones; a node that got a token twice swaps with random others until nobody did."""
     col = rng.permutation(col)
+    some = np.arange(len(col))
     for _ in range(2000):
-        key = row * width + col
+        key = row[some] * width + col[some]
         order = np.argsort(key, kind="stable")
-        double = order[1:][key[order][1:] == key[order][:-1]]
+        double = some[order[1:][key[order][1:] == key[order][:-1]]]
         if not len(double):
             break
         other = rng.integers(0, len(col), len(double))
         for x, y in zip(double.tolist(), other.tolist(), strict=True):
             col[x], col[y] = col[y], col[x]
+        # all others had no token twice and were left as they are
+        swapped = np.zeros(int(row.max()) + 1, dtype=bool)
+        swapped[row[double]] = swapped[row[other]] = True
+        some = np.flatnonzero(swapped[row])
     key = np.unique(row * width + col)
     return key // width, key % width

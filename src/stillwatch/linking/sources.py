@@ -103,7 +103,9 @@ def by_words(traits: Traits, declared: np.ndarray, rank: Ints, seed: int, fdr: f
     lists = [m for gamma in RESOLUTIONS for m in communities(leiden(traits.nodes, a, b, weight, gamma, seed))]
     # one template in a thousand hands is a ring of neighbours, not a community: its users are a candidate as they are
     lists += communities(application(traits))
-    return [source for start in lists if (source := refine(rows, total, start, fdr)) is not None]
+    columns = rows.tocsc()
+    found = (refine(rows, total, start, fdr, columns) for start in lists)
+    return [source for source in found if source is not None]
 
 
 def communities(code: Ints) -> list[Ints]:
@@ -113,11 +115,16 @@ def communities(code: Ints) -> list[Ints]:
     return [m for m in np.split(order, np.flatnonzero(np.diff(code[order])) + 1) if len(m) >= LEAST]
 
 
-def refine(rows: sp.csr_matrix, total: Floats, start: Ints, fdr: float) -> Source | None:
-    """Members of the source that `start` belongs to, by rounds of the test; None if fewer than `LEAST` are left."""
+def refine(
+    rows: sp.csr_matrix, total: Floats, start: Ints, fdr: float, columns: sp.csc_matrix | None = None
+) -> Source | None:
+    """Members of the source that `start` belongs to, by rounds of the test; None if fewer than `LEAST` are left.
+
+    `columns` are `rows` token by token, for whoever asks often.
+    """
     members = start
     for _ in range(ROUNDS):
-        log_p, rate, _ = membership(rows, total, members)
+        log_p, rate, _ = membership(rows, total, members, columns)
         keep = (q_values(log_p, float(rows.shape[0])) <= fdr) & (rate >= TYPICAL * np.median(rate[members]))
         new = np.flatnonzero(keep)
         if len(new) < LEAST:
@@ -125,10 +132,12 @@ def refine(rows: sp.csr_matrix, total: Floats, start: Ints, fdr: float) -> Sourc
         if np.array_equal(new, members):
             break
         members = new
-    return Source(members, membership(rows, total, members)[0][members])
+    return Source(members, membership(rows, total, members, columns)[0][members])
 
 
-def membership(rows: sp.csr_matrix, total: Floats, members: Ints) -> tuple[Floats, Floats, float]:
+def membership(
+    rows: sp.csr_matrix, total: Floats, members: Ints, columns: sp.csc_matrix | None = None
+) -> tuple[Floats, Floats, float]:
     """Log p that so many of a node's tokens are the community's own, and their share, leave-one-out, [N] and [N].
 
     The third value is that share among outsiders. `total` counts a node's tokens, those that nobody shares as well:
@@ -137,13 +146,16 @@ def membership(rows: sp.csr_matrix, total: Floats, members: Ints) -> tuple[Float
     nodes = rows.shape[0]
     inside = np.zeros(nodes, dtype=bool)
     inside[members] = True
-    degree = np.bincount(rows.indices, minlength=rows.shape[1]).astype(np.float64)
-    held = np.bincount(rows[members].indices, minlength=rows.shape[1]).astype(np.float64)
+    columns = rows.tocsc() if columns is None else columns
+    degree = np.diff(columns.indptr).astype(np.float64)
+    mine = rows[members]
+    held = np.bincount(mine.indices, minlength=rows.shape[1]).astype(np.float64)
     own = (held >= 2) & (held >= OWN * degree)
     # a member's own use of a token must not speak for the member
     own_without = (held >= 3) & (held - 1 >= OWN * (degree - 1))
-    count = np.asarray(rows @ own.astype(np.float64))
-    count[members] = rows[members] @ own_without.astype(np.float64)
+    # few tokens are a community's own: their holders are counted, not everybody's tokens
+    count = np.bincount(columns[:, np.flatnonzero(own)].indices, minlength=nodes).astype(np.float64)
+    count[members] = mine @ own_without.astype(np.float64)
     rate = np.divide(count, total, out=np.zeros(nodes), where=total > 0)
     chance = (count[~inside].sum() + 1) / (total[~inside].sum() + 2) if (~inside).any() else 0.5
     # hardly any node has one of a community's own tokens, and there are thousands of communities to ask about
@@ -199,17 +211,27 @@ def _top(indptr, indices, data, cptr, cindices, cdata, rank, most, window):  # t
             held, start = cptr[a + 1] - cptr[a], 0
             if held > window:
                 start = np.searchsorted(cindices[cptr[a] : cptr[a + 1]], i) - window // 2
-            for step in range(min(held, window)):
-                y = cptr[a] + (start + step) % held
-                j = cindices[y]
-                if j == i:
-                    continue
-                if score[j] == 0.0:
-                    touched[n] = j
-                    n += 1
-                score[j] += data[x] * cdata[y]
+            start %= held
+            left = min(held, window)
+            while (
+                left > 0
+            ):  # around the end of the list once at most; a remainder at every step costs more than the rest
+                many = min(left, held - start)
+                for y in range(cptr[a] + start, cptr[a] + start + many):
+                    j = cindices[y]
+                    if j == i:
+                        continue
+                    if score[j] == 0.0:
+                        touched[n] = j
+                        n += 1
+                    score[j] += data[x] * cdata[y]
+                left -= many
+                start = 0
         for t in range(n):
             j = touched[t]
+            if score[j] + TIE <= value[i, most - 1]:  # nearness in the order is worth less
+                score[j] = 0.0
+                continue
             apart = abs(rank[i] - rank[j])
             score[j] += TIE * (1.0 - min(apart, nodes - apart) / nodes)
             if score[j] > value[i, most - 1]:

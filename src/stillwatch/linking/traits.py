@@ -28,11 +28,13 @@ class Token:
     """How an event's token comes about: `parts` with `glue` between them; none where a part is null.
 
     Rows are grouped by the parts as they are and written out as text only where a token is kept, since most are not:
-    so different parts must be different texts.
+    so different parts must be different texts. Where parts are text already, `raw` names the columns that they are made
+    of: events that are alike in these are counted first, and texts are made once for all of them.
     """
 
     parts: Parts
     glue: str = "|"
+    raw: tuple[str, ...] = ()
 
     def spelled(self, values: Sequence[ir.Value]) -> ir.Value:
         """The token as text, of the values of its parts; null where one is null."""
@@ -76,7 +78,7 @@ def _active_hour(t: ir.Table) -> tuple[ir.Value, ...]:
 
 def _bucket(t: ir.Table, seconds: int) -> ir.Value:
     # whole seconds first: DuckDB rounds, and the last half second of an hour is not in the next one
-    return t.time.truncate("s").epoch_seconds().cast("int64") // seconds
+    return t.time.epoch_seconds().floor().cast("int64") // seconds
 
 
 TOKENS: Mapping[str, Token] = {
@@ -90,11 +92,11 @@ TOKENS: Mapping[str, Token] = {
     "address": Token(lambda t: (t.address,)),
     "address_day": Token(lambda t: (t.address, _bucket(t, 86_400))),
     "address_prefix": Token(lambda t: (t.address_prefix,)),
-    "client": Token(_client),
+    "client": Token(_client, raw=("user_agent", "ja4")),
     "conversation": Token(lambda t: (t.conversation_id,)),
     "reasoning_signature": Token(lambda t: (t.reasoning_signature,)),
     "key": Token(lambda t: (t.key_id,)),
-    "parameters": Token(_parameters),
+    "parameters": Token(_parameters, raw=("max_tokens", "temperature", "top_p")),
     "item_sample": Token(_item_sample, glue=":"),
     "active_hour": Token(_active_hour),
     "model_day": Token(lambda t: (t.model, t.time.date())),
@@ -110,28 +112,34 @@ def from_sketches(sketches: ir.Table) -> Iterator[ir.Table]:
     One after the other, so that an engine holds one view at a time.
     """
     for name in sorted(TOKENS):
-        rows, keys = keyed(sketches, name)
+        counts, keys = counted(sketches, name)
         if not VIEWS[name].single:
-            rows = shared(rows, keys)
-        yield counted(rows, name, keys).order_by(["token", "account_id"])
+            counts = shared(counts, keys)
+        yield spelled(counts, name, keys).order_by(["token", "account_id"])
 
 
-def keyed(sketches: ir.Table, name: str, *more: str) -> tuple[ir.Table, list[str]]:
-    """Events that have a token in view `name`: account, columns `more` and the token's parts; and the parts' names."""
-    parts = {f"part{number}": part for number, part in enumerate(TOKENS[name].parts(sketches))}
-    rows = sketches.select("account_id", *more, **parts)
-    return rows.filter(*(rows[part].notnull() for part in parts)), list(parts)
+def counted(sketches: ir.Table, name: str, *more: str) -> tuple[ir.Table, list[str]]:
+    """Events `n` of each account, value of the columns `more` and token in view `name`, by the token's parts; and the
+    parts' names."""
+    token = TOKENS[name]
+    if token.raw:
+        columns = ["account_id", *more, *token.raw]
+        sketches = sketches.group_by(columns).agg(n=sketches.count())
+    parts = {f"part{number}": part for number, part in enumerate(token.parts(sketches))}
+    rows = sketches.select("account_id", *more, *(["n"] if token.raw else []), **parts)
+    rows = rows.filter(*(rows[part].notnull() for part in parts))
+    n = rows.n.sum() if token.raw else rows.count()
+    return rows.group_by(["account_id", *more, *parts]).agg(n=n), list(parts)
 
 
-def shared(rows: ir.Table, keys: Sequence[str]) -> ir.Table:
+def shared(counts: ir.Table, keys: Sequence[str]) -> ir.Table:
     """Rows whose token two accounts hold: one that a single account holds cannot link."""
-    held = rows.group_by(keys).agg(least=rows.account_id.min(), most=rows.account_id.max())
-    return rows.semi_join(held.filter(held.least != held.most), list(keys))
+    held = counts.group_by(keys).agg(least=counts.account_id.min(), most=counts.account_id.max())
+    return counts.semi_join(held.filter(held.least != held.most), list(keys))
 
 
-def counted(rows: ir.Table, name: str, keys: Sequence[str], *more: str) -> ir.Table:
+def spelled(counts: ir.Table, name: str, keys: Sequence[str], *more: str) -> ir.Table:
     """model.TRAITS, and columns `more`, of the rows of one view."""
-    counts = rows.group_by(["account_id", *more, *keys]).agg(n=rows.count())
     token = TOKENS[name].spelled([counts[key] for key in keys])
     kept = {column: counts[column] for column in more}
     return counts.select(

@@ -13,5 +13,7 @@ def simpson(counts: sp.csr_matrix, events: Floats) -> Floats:
 
     `counts` is G x T; tokens of a single event may be left out, they add (almost) nothing.
     """
-    squares = np.asarray(counts.multiply(counts).sum(axis=1)).ravel()
+    # not counts.multiply(counts), which matches the two matrices entry by entry
+    squared = sp.csr_matrix((counts.data * counts.data, counts.indices, counts.indptr), shape=counts.shape)
+    squares = np.asarray(squared.sum(axis=1), dtype=np.float64).ravel()
     return ratio(squares, events**2)

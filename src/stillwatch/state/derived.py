@@ -25,7 +25,7 @@ from stillwatch.engine.runfolder import RunFolder
 from stillwatch.ingest.text.profile import EXACT
 from stillwatch.linking.manner import STEP
 from stillwatch.linking.profiles import COLUMNS, summed, table
-from stillwatch.linking.traits import TOKENS, counted, keyed, shared
+from stillwatch.linking.traits import TOKENS, counted, shared, spelled
 from stillwatch.linking.views import VIEWS
 from stillwatch.model import MANNER, PROFILE, TRAITS
 from stillwatch.signals import all_signals
@@ -66,10 +66,10 @@ def traits_by_day(sketches: ir.Table) -> ir.Table:
 
 
 def _view(dated: ir.Table, name: str) -> ir.Table:
-    rows, keys = keyed(dated, name, "day")
+    counts, keys = counted(dated, name, "day")
     if name in WITHIN_A_DAY and not VIEWS[name].single:
-        rows = shared(rows, keys)
-    return counted(rows, name, keys, "day").select(DAY_TRAITS.names)
+        counts = shared(counts, keys)
+    return spelled(counts, name, keys, "day").select(DAY_TRAITS.names)
 
 
 def together(parts: ir.Table) -> ir.Table:

@@ -66,14 +66,19 @@ def _rows(data, offsets, T, S, M, C, out):  # type: ignore[no-untyped-def]
         out.script[row] = _script(S.scripts)
 
 
-def sketch(data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]) -> Lexical:
-    """Sketch texts given as UTF-8 bytes and the n + 1 places at which they begin."""
-    n, most = len(offsets) - 1, int(np.diff(offsets).max(initial=0))
+def nothing(n: int) -> Lexical:
+    """Zeros for n texts: room to fill, and all there is to say where none has a word."""
     hashes = [np.zeros(n, np.uint64) for _ in range(4)]
-    out = Lexical(
+    return Lexical(
         hashes[0], hashes[1], hashes[2], hashes[3], np.zeros((n, BANDS), np.uint64), np.zeros((n, VECTOR), np.int8),
         np.zeros((n, len(LABELS)), np.float32), np.zeros(n, np.int32), np.zeros(n, np.int8), np.zeros(n, np.int8),
     )  # fmt: skip
+
+
+def sketch(data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]) -> Lexical:
+    """Sketch texts given as UTF-8 bytes and the n + 1 places at which they begin."""
+    most = int(np.diff(offsets).max(initial=0))
+    out = nothing(len(offsets) - 1)
     room = Masked(np.empty(most + 1, np.uint64), np.empty(most + 1, np.int64))
     _rows(data, offsets, tables(), scratch(most), room, cues(), out)
     return out
