@@ -74,11 +74,16 @@ BLIND = """
   ring were accused with it (14 beside 333 accounts, two worlds) until words had to be as large a part of what an
   account asks as of the others' (6 beside 327). The rest are relays: they pass real people's questions on, as the
   ring does.
-- **Revisions.** `evasions` and `innocent` were measured after words had to speak by their share and after owners of
-  some weeks were let go, `quiet`, streams, the first days at full size, the ablation and peers before; `quiet` up to
-  seed 26 also before a split of one hand had to pay for having been chosen (`EACH`). Which of two rows of one event id
-  stays and the last digits of sums once decided whether the two campaigns of `demo` (seed 0) are one operator, so the
-  ARI column is that fragile.
+- **Groups with members in common.** Two groups that began with the same account were one operator by mistake, and a
+  group that proved its hand by a ring's accounts kept that proof when these went to the ring: 14 honest accounts
+  beside 81 of a ring's in one world (`no_skeleton` with `paraphrase`, seed 12, scale .4). Now what is left of a group
+  must prove its hand anew, and two views of one ring are put together first. On the eight worlds of seed 12 that
+  took honest accounts accused from 16 to 1 and left 765 of 824 campaign accounts as they were.
+- **Revisions.** `evasions` was measured on the linking as it is. `shuffled` just before groups with members in common
+  were mended, `innocent` before links to known organisations joined nobody, `quiet`, streams, the first days at full
+  size, the ablation and peers earlier still; each of these changes made fewer operators of honest accounts. Which of
+  two rows of one event id stays and the last digits of sums once decided whether the two campaigns of `demo` (seed 0)
+  are one operator, so the ARI column is that fragile.
 - **Owners of stolen keys** whose own use the log hardly holds (a theft in its first days) cannot be told from a
   hired account by the order of events, and are accused with the operator: at seed 10 one of the three of the world, at
   seven levels. Where rings spread their own sign-ups over six months (`identities`), owners were taken for hired since
