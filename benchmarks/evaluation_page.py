@@ -45,10 +45,11 @@ BLIND = """
   bits, because three quarters of what they send is other people's. With residential exits in place of own addresses
   and identities, 57 accounts that probe are linked, the rings told apart, and not accused. Judging the stream in
   place of the account, and proving a hand by when its streams begin, are the next steps.
-- **Real people's questions** (`plain_data`): what is asked in German or Japanese is not compared with what is asked
-  in English: of ring-a's 47 accounts in Germany, Austria, Switzerland and Japan (seeds 0 and 3) 2 are found, of its
-  119 in the United States, India and Britain 112. Taking out of the embeddings whatever tells countries apart
-  (nuisance attribute projection, 9 and 10 directions) changed nothing: 324 of 420 accounts against 327.
+- **Real people's questions** (`plain_data`): at seed 11 107 of ring-a's 150 accounts are linked and not accused, and
+  six honest accounts are accused with ring-b. What is asked in German or Japanese is not compared with what is asked in
+  English: of ring-a's 47 accounts in Germany, Austria, Switzerland and Japan (seeds 0 and 3) 2 are found, of its 119 in
+  the United States, India and Britain 112. Taking out of the embeddings whatever tells countries apart (nuisance
+  attribute projection, 9 and 10 directions) changed nothing: 324 of 420 accounts against 327.
 - **Real text with hands dealt anew** (`shuffled`): in the first eight worlds somebody was accused in two, 84 of 7,002
   honest accounts. Two things were wrong. The deal was among accounts of like volume, and few are as large as an
   enterprise's seats, so these were dealt one another's cards and offices and the next enterprise's; it is among all
@@ -79,6 +80,11 @@ BLIND = """
   beside 81 of a ring's in one world (`no_skeleton` with `paraphrase`, seed 12, scale .4). Now what is left of a group
   must prove its hand anew, and two views of one ring are put together first. On the eight worlds of seed 12 that
   took honest accounts accused from 16 to 1 and left 765 of 824 campaign accounts as they were.
+- **Full size.** Three things are wrong there. Lab-1 and lab-2 are one operator. A class of 200 is put to them, since
+  pupils, once taken in together, speak for each other. And 198 ordinary accounts and 15 start-ups that share a lot
+  with each other are accused as one hand (198, 15 and two of lab-3). So 87 honest accounts in 10,000 are accused and
+  not one, nearly all in these two groups. No smaller world had such groups; why this one has was not looked into. The
+  seven owners of stolen keys would have been set apart as victims, which was not done here.
 - **Small rings with one address each.** At seed 11 `one_address` loses ring-b: its 60 accounts are found as one source
   of text, with three owners of stolen keys and nobody else, and what they share does not prove a hand.
 - **Revisions.** `evasions` was measured on the linking as it is for seed 11, and for seed 10 before everything in this
@@ -250,7 +256,7 @@ def early() -> list[str]:
     lines += table(head, rows)
     lines.append(
         f"\nHonest accounts accused on any of these days: "
-        f"{interval(part['honest_ever_accused'], part['honest_accounts'])}. The whole of this world was not scanned."
+        f"{interval(part['honest_ever_accused'], part['honest_accounts'])}. The whole of this world is below."
     )
     return lines
 
@@ -308,6 +314,26 @@ def ablation() -> list[str]:
     return lines
 
 
+def full_size() -> list[str]:
+    """The world `seed` at full size."""
+    part = read("detection/full_size.json")
+    if part is None:
+        return []
+    found, of = (sum(pair[place] for pair in part["campaigns"].values()) for place in (0, 1))
+    labs = "; ".join(f"{name} {pair[0]:,} of {pair[1]:,}" for name, pair in part["campaigns"].items())
+    labels = ", ".join(f"{n} {label}" for label, n in part["honest_accused_by_label"].items())
+    return [
+        "\n## Full size\n",
+        f"`{part['world']}` at scale {part['scale']:g}, background {part['background']:g}, seed {part['seed']}: "
+        f"{part['events']:,} events of {part['accounts']:,} accounts. {part['how'].capitalize()}.\n",
+        f"- campaign accounts accused: {interval(found, of)} ({labs})",
+        f"- adjusted Rand index over campaign accounts: {part['ari']:.3f}",
+        f"- honest accounts accused: {interval(*part['honest'])}: {labels}",
+        f"- processor seconds: linking {part['cpu_seconds']['linking']:,}, judging {part['cpu_seconds']['judging']:,}; "
+        f"peak {part['peak_gib']['linking']} and {part['peak_gib']['judging']} GiB",
+    ]
+
+
 def costs() -> list[str]:
     """What each evasion costs who harvests, at assumed prices."""
     part = read("evasion_cost.json")
@@ -357,7 +383,18 @@ def elsewhere() -> list[str]:
 
 def main() -> None:
     """Write the page."""
-    parts = [calibration(), evasions(), hard_negatives(), streams(), named(), early(), costs(), ablation(), elsewhere()]
+    parts = [
+        calibration(),
+        evasions(),
+        hard_negatives(),
+        streams(),
+        named(),
+        early(),
+        full_size(),
+        costs(),
+        ablation(),
+        elsewhere(),
+    ]
     text = HEAD + "\n".join(line for part in parts for line in part) + "\n" + BLIND
     (ROOT / "docs" / "evaluation.md").write_text(text, encoding="utf-8")
 
