@@ -59,7 +59,7 @@ SAME = (
     "links",
     "verdicts",
 )
-FAST_VIEWS = ("address_day", "client", "model_day", "parameters")
+FAST_VIEWS = ("active_hour", "client", "model_day", "parameters")
 """Texts, whole divisions, dates and fractions: where engines differ by nature."""
 
 

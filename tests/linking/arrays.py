@@ -47,8 +47,8 @@ def _bound(null: Null, i: int, score: Floats, volume: Floats, base: Floats, cros
         for f in range(families):
             views = [v for v in np.flatnonzero(shared.family == f) if shared.volume[i, v] > 0 and volume[v] > 0]
             costs = [base[v, h] + sum(cross[v, s, h] for s in null.more.member[i] if s > 0) for v in views]
-            least = [shared.volume[i, v] * cost - theta * score[v] for v, cost in zip(views, costs, strict=True)]
-            by_theta[h, f] = min(least) + math.log(len(views)) if views else 0.0
+            nats = [theta * score[v] - shared.volume[i, v] * cost for v, cost in zip(views, costs, strict=True)]
+            by_theta[h, f] = math.log(len(views)) - np.logaddexp.reduce(nats) if views else 0.0
     log_p = by_theta.sum(axis=1)
     e = np.exp(-np.column_stack([log_p, by_theta])).mean(axis=0)
     return min(0.0, float(log_p.min())), np.log(e)

@@ -97,8 +97,8 @@ def member_log_p(shared: Incidence, more: Excess, members: list[int], i: int) ->
                     ratio = k[a] / mean[a]
                     omega = min(math.log(ratio), CAP) if ratio >= TWICE else 0.0
                     cost += rate(shared, more, i, a) * math.expm1(theta * omega)
-                terms.append(shared.volume[i, v] * cost - theta * scores.get(v, 0.0))
+                terms.append(theta * scores.get(v, 0.0) - shared.volume[i, v] * cost)
             if terms:
-                total += min(terms) + math.log(len(terms))
+                total += math.log(len(terms)) - np.logaddexp.reduce(terms)
         best = min(best, total)
     return best

@@ -13,7 +13,10 @@ from stillwatch.linking.views import view_of
 SCALES = (0.3, 0.1, 0.03)
 
 
-def shared_tokens(nodes: int, seed: int, names: tuple[str, ...] = ("address", "address_day", "payment")) -> Incidence:
+VIEWS = ("address", "address_prefix", "payment")
+
+
+def shared_tokens(nodes: int, seed: int, names: tuple[str, ...] = VIEWS) -> Incidence:
     """Random holders with uneven volumes and popularities."""
     rng = np.random.default_rng(seed)
     matrices = []

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from stillwatch.linking import apart, candidates, groups
+from stillwatch.linking import apart, candidates, groups, merging
 from stillwatch.linking.merging import Stocks, merged
 from stillwatch.linking.pairs import scan_pairs
 from tests.linking.test_hands import NODES, exits, shared
@@ -81,7 +81,7 @@ def test_the_gain_is_the_ratio_of_likelihoods(x: np.ndarray, y: np.ndarray, thet
     assert (parts[0] == parts[1]) == (slow > 0) or abs(slow) < 1e-6
     if parts[0] != parts[1]:
         assert gain[0, 1] == pytest.approx(0.5 * slow, abs=1e-6)
-    assert apart.log_likelihood(x, theta * popular, theta) == pytest.approx(_whole(x, popular, theta), abs=1e-6)
+    assert merging.log_likelihood(x, theta * popular, theta) == pytest.approx(_whole(x, popular, theta), abs=1e-6)
 
 
 def _greedy(counts: np.ndarray, popular: np.ndarray, theta: float) -> list[set[int]]:

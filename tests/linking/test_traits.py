@@ -59,7 +59,6 @@ def expected(table: pa.Table) -> Counter[tuple[str, str, str]]:
             "item": item,
             "item_sample": None if item is None or item % 4 else f"{'-' if lead is None else lead}:{item}",
             "address": row["address"],
-            "address_day": None if row["address"] is None else f"{row['address']}|{at // 86400}",
             "carrier": row["asn"],
             "client": None if row["user_agent"] is None else f"{row['user_agent']}|-",
             "parameters": None if row["max_tokens"] is None else f"{row['max_tokens']}|-|-",

@@ -91,7 +91,7 @@ def honest(world: TraitWorld, count: int, start: int) -> None:
     hour_of_day = (rng.normal(14, 3.5, n) + country[event] * 1.5).astype(int) % 24
     job = rng.random(count) < 0.2
     minute = np.where(job[event], 0, rng.integers(0, 6, n))
-    _network(world, me[event], address, day)
+    _network(world, me[event], address)
     world.put("country", me[event], country[event])
     world.put(
         "carrier",
@@ -150,7 +150,7 @@ def ring(
     exits[pool // 2 :] = 1_000_000 + rng.integers(0, max(start, 1), pool - pool // 2)  # residential: honest homes
     home = 60_000_000 + me
     address = np.where(rng.random(n) < 0.7, exits[slice_of_day], home[event]) if addresses else home[event]
-    _network(world, me[event], address, day)
+    _network(world, me[event], address)
     world.put("country", me[event], rng.choice(COUNTRIES, count)[event])
     world.put(
         "carrier", me[event], np.where(address < COUNTRIES * CARRIERS * 64, address // 64, rng.integers(0, 80, n))
@@ -186,7 +186,6 @@ def classroom(world: TraitWorld, count: int, start: int) -> None:
         world,
         me[event],
         np.where(rng.random(len(event)) < 0.6, 950_000 + rng.integers(0, 3, len(event)), 61_000_000 + me[event]),
-        day,
     )
     world.put("country", me[event], np.full(len(event), 2))
     world.put("carrier", me[event], np.full(len(event), 12))
@@ -204,9 +203,8 @@ def classroom(world: TraitWorld, count: int, start: int) -> None:
     world.truth += ["class"] * count
 
 
-def _network(world: TraitWorld, account: np.ndarray, address: np.ndarray, day: np.ndarray) -> None:
+def _network(world: TraitWorld, account: np.ndarray, address: np.ndarray) -> None:
     world.put("address", account, address)
-    world.put("address_day", account, address * 100 + day)
     world.put("address_prefix", account, address // 16)
 
 

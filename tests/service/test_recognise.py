@@ -185,4 +185,4 @@ def test_a_newcomer_of_the_ring_is_recognised_by_its_first_requests(names: Pseud
 
 def test_the_views_used_are_shown_by_single_events_and_come_again() -> None:
     assert {"lead_skeleton", "address", "client", "key", "system_skeleton"} <= set(recognise.USED)
-    assert not {"address_day", "item_hour", "active_hour", "country", "payment"} & set(recognise.USED)
+    assert not {"item_hour", "active_hour", "country", "payment"} & set(recognise.USED)

@@ -20,6 +20,7 @@ from stillwatch.linking.communities import components
 from stillwatch.linking.fdr import q_values
 from stillwatch.linking.matrix import Floats, Ints
 from stillwatch.linking.means import means_log_p
+from stillwatch.linking.merging import one_stock
 from stillwatch.linking.null import Null
 from stillwatch.linking.pairs import Pairs
 from stillwatch.linking.sources import LEAST, Source
@@ -139,9 +140,11 @@ def _still(shared: Shared, group: groups.Group, tested: int, fdr: float) -> grou
 
 
 def _one_hand(control: Null, core: Ints, part: Ints, level: float) -> bool:
-    """The part overlaps the core, or its members beyond it share what the core shares, at log p `level`.
+    """The part overlaps the core, or what is beyond it shares what the core shares, at log p `level`, from one stock.
 
-    What they share of networks does not count: two operators may rent one proxy network and stay two.
+    What they share of networks does not count: two operators may rent one proxy network and stay two. Nor is it enough
+    that all of the part share one thing with the core, a mail domain or a client (a class of 203 and a ring of 600,
+    two rings with one client): what is drawn from two stocks is in two hands (`merging.one_stock`).
     """
     rest = np.setdiff1d(part, core)
     if 2 * len(rest) <= len(part):
@@ -150,7 +153,7 @@ def _one_hand(control: Null, core: Ints, part: Ints, level: float) -> bool:
     rented = {
         int(f) for f, view in zip(control.shared.family, control.shared.views, strict=True) if view.family == RENTED
     }
-    return float(np.delete(log_e, sorted(rented)).sum()) >= -level
+    return float(np.delete(log_e, sorted(rented)).sum()) >= -level and one_stock(control, core, rest)
 
 
 def _only(group: groups.Group, nodes: Ints) -> groups.Group:
@@ -229,10 +232,21 @@ def _log_p(shared: Shared, members: Ints, orders: int = 0) -> Floats:
     logs = np.empty((orders, 2))
     for k in range(orders):
         log_e = groups.family_log_e(shared.null, members, shared.order(k))[1:]
-        # families are independent under the null, so their e-values multiply; the strongest is set aside
-        logs[k] = log_e.sum(), log_e.sum() - log_e.max()
+        logs[k] = _together(log_e), _together(np.delete(log_e, log_e.argmax()))
     mean: Floats = np.logaddexp.reduce(logs, axis=0) - np.log(orders)
     return np.minimum(-mean, 0.0)
+
+
+def _together(log_e: Floats) -> float:
+    """log e of families together: half their product (they are independent under the null), half their mean.
+
+    Both are e-values (Vovk and Wang 2021). The product is what many families that agree are worth; but families that
+    say nothing cost two bits each there, and a small ring has no more than cards and addresses in common.
+    """
+    if not len(log_e):
+        return 0.0
+    product, mean = float(log_e.sum()), float(np.logaddexp.reduce(log_e) - np.log(len(log_e)))
+    return float(np.logaddexp(product, mean) - np.log(2))
 
 
 def _group(source: Source) -> groups.Group:

@@ -116,14 +116,17 @@ def _add_up(i, inside, indptr, indices, view, volume, k, rate, total, score):  #
 
 @nb.njit(cache=True)
 def _bound(i, score, volume, family, strata, total, base, cross, thetas, log_e):  # type: ignore[no-untyped-def]
-    """Chernoff's log p with the best view of each family; `log_e` gets log of the mean over theta of exp(...)."""
+    """Chernoff's log p; `log_e` gets log of the mean over theta of exp(...). A family is the mean of its views'.
+
+    The mean of e-values is one however they depend (Vovk and Wang 2021), and two views that say the same lose nothing.
+    """
     V, H = len(score), len(thetas)
     best = 0.0
     log_e[:] = 0.0
     for h in range(H):
         whole, v = 0.0, 0
         while v < V:
-            least, n, f = np.inf, 0, family[v]
+            least, some, n, f = np.inf, 0.0, 0, family[v]
             while v < V and family[v] == f:
                 if volume[i, v] > 0 and total[v] > 0:
                     n += 1
@@ -131,11 +134,14 @@ def _bound(i, score, volume, family, strata, total, base, cross, thetas, log_e):
                     for s in strata[i]:
                         if s > 0:
                             cost += cross[v, s, h]
-                    least = min(least, volume[i, v] * cost - thetas[h] * score[v])
+                    x = volume[i, v] * cost - thetas[h] * score[v]
+                    some = 1.0 + some * np.exp(x - least) if x < least else some + np.exp(least - x)
+                    least = min(least, x)
                 v += 1
             if n > 0:
-                whole += least + np.log(n)
-                log_e[1 + f] += np.exp(min(-least - np.log(n), 600.0)) / H
+                both = least - np.log(some / n)
+                whole += both
+                log_e[1 + f] += np.exp(min(-both, 600.0)) / H
             else:
                 log_e[1 + f] += 1.0 / H
         best = min(best, whole)

@@ -90,7 +90,6 @@ TOKENS: Mapping[str, Token] = {
     "near_duplicate": Token(lambda t: (t.bands[0],)),
     "item": Token(lambda t: (t.item,)),
     "address": Token(lambda t: (t.address,)),
-    "address_day": Token(lambda t: (t.address, _bucket(t, 86_400))),
     "address_prefix": Token(lambda t: (t.address_prefix,)),
     "client": Token(_client, raw=("user_agent", "ja4")),
     "conversation": Token(lambda t: (t.conversation_id,)),

@@ -50,7 +50,6 @@ VIEWS: dict[str, View] = {
         View("conversation", "control", "continuation", "one conversation goes on under another account"),
         View("reasoning_signature", "control", "continuation", "one signed piece of reasoning sent by two accounts"),
         View("address", "control", "network", "exact address", region=True, broad=True, single=True),
-        View("address_day", "control", "network", "exact address on one day", region=True, broad=True),
         View("address_prefix", "control", "network", "address prefix", region=True, broad=True, single=True),
         View(
             "client",
@@ -80,6 +79,9 @@ VIEWS: dict[str, View] = {
             region=True,
             application=True,
         ),
+        # a fixed address would count once a day: 198 strangers on rented servers proved a hand by it in 25 M events;
+        # without it (and with `merging.needed`) ARI over eight evasions, scale 1, seed 11, was .63 after .34
+        View("address_day", "context", "", "exact address on one day; a scan writes none", region=True, broad=True),
         View("item_hour", "context", "", "exact prompt in one hour; a scan writes none", region=True, application=True),
         # one source of text
         View("system_skeleton", "content", "system", "system instructions, masked", region=True, single=True),

@@ -31,7 +31,7 @@ from stillwatch.model import MANNER, PROFILE, TRAITS
 from stillwatch.signals import all_signals
 from stillwatch.signals.summarise import summarise
 
-WITHIN_A_DAY = frozenset({"address_day", "model_day", "active_hour"})
+WITHIN_A_DAY = frozenset({"model_day", "active_hour"})
 """Views whose tokens name a time within one UTC day: no other day can have them."""
 DAY_TRAITS = pa.schema([("day", pa.date32()), *((field.name, field.type) for field in TRAITS)])
 DAY_PROFILES = pa.schema(
