@@ -197,16 +197,19 @@ def _link(run: RunFolder, request: ScanRequest) -> LinkResult:
     settings, known = request.settings, request.context.accounts
     linked = link(shared, run.read("profiles"), run.read("accounts"), settings.linking, seed=settings.seed)
     run.write("links", linked.links)
-    # linking is of the size of the traits, not of the log: it stays on this machine
-    with engine_in(run, request) as engine:
-        sketches = engine.table(run.parts("sketches"))
-        found = streams.find(sketches, shared, linked.operators, known, settings.linking.fdr)
-    separated = victims.separate(linked.operators, found.turns, shared, known)
-    found = streams.settled(found, separated)
-    run.write("operators", separated.operators)
-    run.write("victims", separated.victims)
-    run.write("streams", found.streams)
-    run.write("stream_events", found.events)
+    # linking is of the size of the traits, not of the log, and streams read the log in passes: both stay on this machine
+    with request.room.scratch(run.root) as scratch:
+        found = streams.find(
+            run.parts("sketches"), shared, linked.operators, known, settings.linking.fdr, scratch=scratch
+        )
+        separated = victims.separate(linked.operators, found.turns, shared, known)
+        found = streams.settled(found, separated)
+        run.write("operators", separated.operators)
+        run.write("victims", separated.victims)
+        run.write("streams", found.streams)
+        with run.writer("stream_events") as out:
+            for part in found.events.parts():
+                out.write_table(part)
     return linked
 
 

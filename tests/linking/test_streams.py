@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import ibis
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -75,7 +74,7 @@ def log(rows: list[dict[str, Any]]) -> tuple[Any, pa.Table, pa.Table]:
         for a in sorted({row["account_id"] for row in rows})
     ]  # fmt: skip
     return (
-        ibis.memtable(pa.Table.from_pylist(rows, schema=SKETCHES)), pa.Table.from_pylist(traits, schema=TRAITS),
+        pa.Table.from_pylist(rows, schema=SKETCHES), pa.Table.from_pylist(traits, schema=TRAITS),
         pa.Table.from_pylist(operators, schema=OPERATORS),
     )  # fmt: skip
 
@@ -90,7 +89,7 @@ def outside(found: Streams) -> list[tuple[str, str, int]]:
 
 
 def events_of(found: Streams, account: str) -> set[str]:
-    return {row["event_id"] for row in found.events.to_pylist() if row["account_id"] == account}
+    return {row["event_id"] for row in found.events.table().to_pylist() if row["account_id"] == account}
 
 
 DECLARED = pa.Table.from_pylist([{"account_id": "seller", "path": "reseller"}], schema=ACCOUNTS)
@@ -166,7 +165,7 @@ def test_names_and_the_order_of_rows_do_not_count() -> None:
     operators = operators.set_column(1, "operator_id", pa.array(ids, pa.string()))
     declared = pa.Table.from_pylist([{"account_id": new["seller"], "path": "reseller"}], schema=ACCOUNTS)
     two = find(sketches, traits, operators, declared)
-    assert set(two.events["event_id"].to_pylist()) == set(one.events["event_id"].to_pylist())
+    assert set(two.events.table()["event_id"].to_pylist()) == set(one.events.table()["event_id"].to_pylist())
     assert [(a, r, n) for a, r, n in outside(two)] == [(new[a], r, n) for a, r, n in outside(one)]
 
 

@@ -10,6 +10,7 @@ of the next round: a dozen robbed customers would otherwise excuse each other.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -51,16 +52,31 @@ class Held:
         """From model.TRAITS; `accounts` are all ids of the log."""
         ids = sorted(set(accounts.to_pylist()))
         chosen = traits.filter(pc.is_in(traits["view"], value_set=pa.array(views))).combine_chunks()
-        view, tokens = chosen["view"].combine_chunks().cast(pa.string()), chosen["token"].combine_chunks()
-        word = pc.binary_join_element_wise(view, tokens.cast(pa.string()), "\t").dictionary_encode()
+        view, token = (
+            chosen[name].combine_chunks().cast(pa.string()).dictionary_encode() for name in ("view", "token")
+        )
         row = pc.index_in(chosen["account_id"].combine_chunks(), value_set=pa.array(ids, pa.string()))
-        row, column = (np.asarray(codes.to_numpy(zero_copy_only=False), np.int64) for codes in (row, word.indices))
-        shape = (len(ids), len(word.dictionary))
-        rows = sp.csr_matrix((np.ones(len(row)), (row, column)), shape=shape)
+        row, v, t = (
+            np.asarray(codes.to_numpy(zero_copy_only=False), np.int64) for codes in (row, view.indices, token.indices)
+        )
+        word, column = np.unique(v * len(token.dictionary) + t, return_inverse=True)
+        rows = sp.csr_matrix((np.ones(len(row)), (row, column.reshape(-1))), shape=(len(ids), len(word)))
         rows.data[:] = 1.0
-        split = [text.split("\t", 1) for text in word.dictionary.to_pylist()]
-        parts = (pa.array([part[k] for part in split], pa.string()) for k in (0, 1))
+        parts = (
+            codes.dictionary.take(pa.array(places))
+            for codes, places in zip((view, token), np.divmod(word, max(len(token.dictionary), 1)), strict=True)
+        )
         return cls(ids, {name: k for k, name in enumerate(ids)}, rows, *parts)
+
+    @cached_property
+    def sums(self) -> tuple[Floats, Floats]:
+        """How many accounts hold each template, and how many templates each account."""
+        return np.asarray(self.rows.sum(axis=0)).ravel(), np.asarray(self.rows.sum(axis=1)).ravel()
+
+    @cached_property
+    def columns(self) -> sp.csc_matrix:
+        """`rows`, quick to cut by templates."""
+        return self.rows.tocsc()
 
 
 @dataclass(frozen=True)
@@ -78,15 +94,22 @@ class Carriers:
     """Marks that each holds, [T]."""
 
 
-def marks_of(rows: sp.csr_matrix, members: Ints, proven: Ints, left_out: Ints, fdr: float) -> Ints:
+def marks_of(
+    rows: sp.csr_matrix,
+    members: Ints,
+    proven: Ints,
+    left_out: Ints,
+    fdr: float,
+    sums: tuple[Floats, Floats] | None = None,
+) -> Ints:
     """Templates that are marks of the operator with these members, seen from any one account outside.
 
     Of those who hold it, more must be members than chance gives if everybody holds templates in proportion to how many
     different ones it holds at all: an exact binomial tail, at the false-discovery rate over all templates that enough
-    members hold. `left_out`: accounts whose holding does not count against it.
+    members hold. `left_out`: accounts whose holding does not count against it. `sums`: `Held.sums`, if they are known.
     """
     apart = np.unique(np.concatenate([members, left_out]))
-    total, different = np.asarray(rows.sum(axis=0)).ravel(), np.asarray(rows.sum(axis=1)).ravel()
+    total, different = sums or (np.asarray(rows.sum(axis=0)).ravel(), np.asarray(rows.sum(axis=1)).ravel())
     held = np.asarray(rows[proven].sum(axis=0)).ravel()
     elsewhere = np.maximum(total - np.asarray(rows[apart].sum(axis=0)).ravel() - 1.0, 0.0)
     tried = np.flatnonzero((held >= LEAST_HELD) & (elsewhere <= ELSEWHERE * held))
@@ -117,11 +140,11 @@ def log_p(count: Ints, exposure: Floats, null: np.ndarray) -> Floats:
 def carriers(held: Held, operator: str, members: Ints, proven: Ints, tests: float, fdr: float) -> Carriers:
     """Test all accounts outside; `tests` is the number of pairs of account and operator in the whole log."""
     tested = np.setdiff1d(np.arange(len(held.ids)), members)
-    exposure = np.asarray(held.rows[tested].sum(axis=1), np.float64).ravel()
+    exposure = held.sums[1][tested]
     out = np.empty(0, np.int64)
     for _ in range(ROUNDS):
-        marks = marks_of(held.rows, members, proven, out, fdr)
-        count = np.asarray(held.rows[tested][:, marks].sum(axis=1)).ravel().astype(np.int64)
+        marks = marks_of(held.rows, members, proven, out, fdr, held.sums)
+        count = np.asarray(held.columns[:, marks].sum(axis=1)).ravel().astype(np.int64)[tested]
         chance = log_p(count, exposure, ~np.isin(tested, out))
         found = tested[(q_values(chance, tests) <= fdr) & (count >= LEAST_MARKS)]
         if not len(np.setdiff1d(found, out)):
