@@ -26,6 +26,7 @@ STAGES = (
     "traits",
     "profiles",
     "linking",
+    "streams",
     "judging",
     "report",
 )

@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from stillwatch.cases.report import write_report
 from stillwatch.engine.duckdb import DuckDBEngine, duckdb_in
 from stillwatch.engine.meter import Meter
@@ -136,6 +138,8 @@ def linked_and_judged(run: RunFolder, request: ScanRequest, meter: Meter) -> Fou
     """Summaries, accounts, traits and profiles of `run` -> every table up to verdicts."""
     with meter.stage("linking"):
         linked = _link(run, request)
+    with meter.stage("streams"):
+        _streams(run, request, linked.operators)
     with meter.stage("judging"):
         return Found(linked, _judge(run, request, meter.progress))
 
@@ -192,17 +196,22 @@ def _relations(run: RunFolder, request: ScanRequest, meter: Meter, cluster: Spar
 
 
 def _link(run: RunFolder, request: ScanRequest) -> LinkResult:
-    """Traits, profiles -> links, operators, streams, victims."""
+    """Traits, profiles -> links, operators."""
+    settings = request.settings
     shared = run.read("traits", where=("view", LINKED))
-    settings, known = request.settings, request.context.accounts
     linked = link(shared, run.read("profiles"), run.read("accounts"), settings.linking, seed=settings.seed)
     run.write("links", linked.links)
-    # linking is of the size of the traits, not of the log, and streams read the log in passes: both stay on this machine
+    return linked
+
+
+def _streams(run: RunFolder, request: ScanRequest, linked: pa.Table) -> None:
+    """Sketches, traits, operators as they were linked -> streams, victims, operators without them."""
+    held = run.read("traits", where=("view", streams.VIEWS))
+    settings, known = request.settings, request.context.accounts
+    # linking is of the size of the traits, not of the log, and streams read the log in passes: they stay here
     with request.room.scratch(run.root) as scratch:
-        found = streams.find(
-            run.parts("sketches"), shared, linked.operators, known, settings.linking.fdr, scratch=scratch
-        )
-        separated = victims.separate(linked.operators, found.turns, shared, known)
+        found = streams.find(run.parts("sketches"), held, linked, known, settings.linking.fdr, scratch=scratch)
+        separated = victims.separate(linked, found.turns, held, known)
         found = streams.settled(found, separated)
         run.write("operators", separated.operators)
         run.write("victims", separated.victims)
@@ -210,7 +219,6 @@ def _link(run: RunFolder, request: ScanRequest) -> LinkResult:
         with run.writer("stream_events") as out:
             for part in found.events.parts():
                 out.write_table(part)
-    return linked
 
 
 def _judge(run: RunFolder, request: ScanRequest, progress: Progress) -> Judgement:

@@ -34,8 +34,8 @@ def renamed(run: RunFolder, found: Found, memory: pa.Table) -> Found:
     for name in ("victims", "streams"):
         run.write(name, mapped(run.read(name), ids))
     # as large as the log
-    with run.changed("stream_events") as (pieces, out):
-        for piece in pieces:
+    with run.writer("stream_events") as out:
+        for piece in run.pieces("stream_events"):
             out.write_table(mapped(piece, ids))
     run.write("evidence", judgement.evidence)
     run.write("verdicts", judgement.verdicts)

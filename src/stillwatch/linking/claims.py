@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping
 from copy import copy
 from pathlib import Path
 
 import pyarrow as pa
 
-from stillwatch.linking.dealing import disk
+from stillwatch.linking.dealing import disk, nameless
 from stillwatch.linking.victims import mapped
 from stillwatch.model import STREAM_EVENTS
 
@@ -19,7 +18,7 @@ class Claims:
 
     def __init__(self, scratch: Path | None = None) -> None:
         with disk():
-            self.file = tempfile.TemporaryFile(dir=scratch)
+            self.file = nameless(scratch)
         self.places: list[tuple[int, int]] = []
         self.ids: Mapping[str, str] = {}
         self.rows = 0

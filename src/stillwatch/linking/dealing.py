@@ -33,7 +33,7 @@ RECORD = np.dtype(
      *((name, "u8") for name in ("unit", "user", "network", "client", "key", "origin", "where")),
      ("marked", "?"), ("exit", "?"), ("bytes", "i4")]
 )  # fmt: skip
-"""An event in an account that a case suspects: places, microseconds, log ratio, hashes (0: null), and its id's bytes."""
+"""An event in an account that a case suspects: places, microseconds, log ratio, hashes (0: null), its id's bytes."""
 CODED = ("unit", "user", "network", "client", "key", "origin", "where")
 """Columns of hashes."""
 
@@ -63,7 +63,7 @@ class Dealt:
         """Some events, with the bytes of their ids."""
         part = self.cut[records["account"]]
         order = np.argsort(part, kind="stable")
-        part, records, ids = part[order], records[order], ids.take(pa.array(order))
+        part, records, ids = part[order], taken(records, order), ids.take(pa.array(order))
         data, offsets = buffers(ids)
         records["bytes"] = np.diff(offsets)
         different, first = np.unique(part, return_index=True)
@@ -71,14 +71,10 @@ class Dealt:
         with disk():
             for at, low, high in zip(different.tolist(), first.tolist(), ends.tolist(), strict=True):
                 if at not in self.files:
-                    self.files[at] = (self._file(), self._file())
+                    self.files[at] = (nameless(self.scratch), nameless(self.scratch))
                 rows, texts = self.files[at]
-                rows.write(records[low:high].view(np.uint8))
-                texts.write(data[offsets[low] : offsets[high]])
-
-    def _file(self) -> BinaryIO:
-        # nameless: it is gone when it is closed, and when the process ends in any way
-        return cast(BinaryIO, tempfile.TemporaryFile(dir=self.scratch, buffering=BUFFER))
+                rows.write(pa.py_buffer(records[low:high]))
+                texts.write(pa.py_buffer(data[offsets[low] : offsets[high]]))
 
     def batches(self) -> Iterator[Batch]:
         """In the order of accounts; each can be asked for once."""
@@ -90,6 +86,17 @@ class Dealt:
                 records = np.frombuffer(rows.read(), RECORD)
                 text = texts.read()
             yield _sorted(records, text)
+
+
+def taken(records: npt.NDArray[np.void], rows: Ints) -> npt.NDArray[np.void]:
+    """Some records; whole, since numpy copies those of several fields one field at a time."""
+    whole = records.view(np.dtype((np.void, RECORD.itemsize)))
+    return np.asarray(whole[rows].view(RECORD))
+
+
+def nameless(scratch: Path | None) -> BinaryIO:
+    """A file for writing and reading that is gone when it is closed, and when the process ends in any way."""
+    return cast(BinaryIO, tempfile.TemporaryFile(dir=scratch, buffering=BUFFER))
 
 
 @contextmanager
@@ -120,7 +127,7 @@ def _sorted(records: npt.NDArray[np.void], text: bytes) -> Batch:
         places = pc.sort_indices(rows, sort_keys=[("run", "ascending"), ("id", "ascending")]).to_numpy()
         order[tied] = order[tied][places]
     starts = np.flatnonzero(np.concatenate([[True], whose[1:] != whose[:-1]]))
-    return Batch(records[order], ids.take(pa.array(order)), np.append(starts, len(whose)))
+    return Batch(taken(records, order), ids.take(pa.array(order)), np.append(starts, len(whose)))
 
 
 @nb.njit(cache=True, nogil=True)

@@ -105,9 +105,7 @@ def _drawn(source: Source, of: Cases, member: Ints, holding: dict[str, Holding])
     return own, strangers.table()
 
 
-def marked(
-    events: pa.RecordBatch, holding: dict[str, Holding], row: Ints, case: Ints
-) -> npt.NDArray[np.bool_]:
+def marked(events: pa.RecordBatch, holding: dict[str, Holding], row: Ints, case: Ints) -> npt.NDArray[np.bool_]:
     """Whether event `row` holds a mark of `case`, [P] each."""
     out = np.zeros(len(row), bool)
     for column, of in holding.items():
@@ -146,11 +144,11 @@ class _Strangers:
 
 def _positive(own: _Own, cases: int) -> list[Ints]:
     """Places in the log of events in conversations in which a mark stands, for each case."""
-    case, row, unit, event, hit = (
-        np.concatenate(part) if part else np.empty(0, np.int64)
-        for part in (own.case, own.row, own.unit, own.event, own.marked)
-    )
-    asked = np.isin(unit, unit[hit.astype(bool)])
+    if not own.case:
+        return [np.empty(0, np.int64) for _ in range(cases)]
+    case, row = np.concatenate(own.case), np.concatenate(own.row)
+    unit, event = np.concatenate(own.unit), np.concatenate(own.event)
+    asked = np.isin(unit, unit[np.concatenate(own.marked)])
     out = []
     for k in range(cases):
         mine = np.flatnonzero(asked & (case == k))

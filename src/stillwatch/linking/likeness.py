@@ -32,10 +32,7 @@ MOST_NATS = 6.0
 
 
 def _parameters(events: pa.Table) -> pa.Array:
-    parts = [
-        events[name].cast(pa.string()).fill_null("-").combine_chunks()
-        for name in PARAMETERS
-    ]
+    parts = [events[name].cast(pa.string()).fill_null("-").combine_chunks() for name in PARAMETERS]
     return pc.binary_join_element_wise(*parts, "|")
 
 

@@ -68,14 +68,12 @@ class Look:
             [batch.ids.take(pa.array(place)).cast(pa.string()), self.names.take(pa.array(records["account"][place])),
              self.operators.take(case), pa.array(p[place]), pa.array(records["marked"][place])], schema=STREAM_EVENTS,
         )  # fmt: skip
-        return Found(
-            pa.Table.from_pylist(rows, schema=STREAMS), events, pa.Table.from_pylist(turns, schema=VICTIMS)
-        )
+        return Found(pa.Table.from_pylist(rows, schema=STREAMS), events, pa.Table.from_pylist(turns, schema=VICTIMS))
 
     def _account(
         self, traffic: _Traffic, g: int
     ) -> tuple[dict[str, Any], npt.NDArray[np.bool_], Floats, dict[str, Any] | None] | None:
-        """One account and case: its row, its events in the stream and their p, and the turn if it came from elsewhere."""
+        """One account and case: row, events in the stream and their p, and the turn if it came from elsewhere."""
         one = traffic.one(g)
         name, case = self.of.ids[one.account], self.of.cases[one.case]
         suspect = case.suspects[one.account]

@@ -42,10 +42,12 @@ class Held:
     ids: list[str]
     place: dict[str, int]
     rows: sp.csr_matrix
-    """Ones, [accounts, templates]."""
+    """Ones, [accounts, templates]; only templates that enough accounts hold to be a mark: most have one holder."""
     views: pa.Array
     tokens: pa.Array
     """Of each template."""
+    different: Floats
+    """How many templates each account holds, those among them that hardly anybody else does, [accounts]."""
 
     @classmethod
     def of(cls, traits: pa.Table, accounts: pa.Array, views: tuple[str, ...] = VIEWS) -> Held:
@@ -60,18 +62,18 @@ class Held:
             np.asarray(codes.to_numpy(zero_copy_only=False), np.int64) for codes in (row, view.indices, token.indices)
         )
         word, column = np.unique(v * len(token.dictionary) + t, return_inverse=True)
-        rows = sp.csr_matrix((np.ones(len(row)), (row, column.reshape(-1))), shape=(len(ids), len(word)))
-        rows.data[:] = 1.0
-        parts = (
-            codes.dictionary.take(pa.array(places))
-            for codes, places in zip((view, token), np.divmod(word, max(len(token.dictionary), 1)), strict=True)
-        )
-        return cls(ids, {name: k for k, name in enumerate(ids)}, rows, *parts)
+        rows = sp.csr_matrix((np.ones(len(row), bool), (row, column.reshape(-1))), shape=(len(ids), len(word)))
+        different = np.diff(rows.indptr).astype(np.float64)
+        shared = np.flatnonzero(np.bincount(rows.indices, minlength=len(word)) >= LEAST_HELD)
+        rows, word = rows[:, shared].astype(np.float64), word[shared]
+        of_view, of_token = np.divmod(word, max(len(token.dictionary), 1))
+        kinds, tokens = view.dictionary.take(pa.array(of_view)), token.dictionary.take(pa.array(of_token))
+        return cls(ids, {name: k for k, name in enumerate(ids)}, rows, kinds, tokens, different)
 
     @cached_property
-    def sums(self) -> tuple[Floats, Floats]:
-        """How many accounts hold each template, and how many templates each account."""
-        return np.asarray(self.rows.sum(axis=0)).ravel(), np.asarray(self.rows.sum(axis=1)).ravel()
+    def total(self) -> Floats:
+        """Accounts that hold each template."""
+        return np.asarray(self.rows.sum(axis=0), np.float64).ravel()
 
     @cached_property
     def columns(self) -> sp.csc_matrix:
@@ -94,29 +96,22 @@ class Carriers:
     """Marks that each holds, [T]."""
 
 
-def marks_of(
-    rows: sp.csr_matrix,
-    members: Ints,
-    proven: Ints,
-    left_out: Ints,
-    fdr: float,
-    sums: tuple[Floats, Floats] | None = None,
-) -> Ints:
+def marks_of(held: Held, members: Ints, proven: Ints, left_out: Ints, fdr: float) -> Ints:
     """Templates that are marks of the operator with these members, seen from any one account outside.
 
     Of those who hold it, more must be members than chance gives if everybody holds templates in proportion to how many
     different ones it holds at all: an exact binomial tail, at the false-discovery rate over all templates that enough
-    members hold. `left_out`: accounts whose holding does not count against it. `sums`: `Held.sums`, if they are known.
+    members hold. `left_out`: accounts whose holding does not count against it.
     """
     apart = np.unique(np.concatenate([members, left_out]))
-    total, different = sums or (np.asarray(rows.sum(axis=0)).ravel(), np.asarray(rows.sum(axis=1)).ravel())
-    held = np.asarray(rows[proven].sum(axis=0)).ravel()
-    elsewhere = np.maximum(total - np.asarray(rows[apart].sum(axis=0)).ravel() - 1.0, 0.0)
-    tried = np.flatnonzero((held >= LEAST_HELD) & (elsewhere <= ELSEWHERE * held))
+    rows, different = held.rows, held.different
+    by = np.asarray(rows[proven].sum(axis=0)).ravel()
+    elsewhere = np.maximum(held.total - np.asarray(rows[apart].sum(axis=0)).ravel() - 1.0, 0.0)
+    tried = np.flatnonzero((by >= LEAST_HELD) & (elsewhere <= ELSEWHERE * by))
     others = max(float(different.sum() - different[apart].sum()), 1.0)
     share = different[proven].sum() / (different[proven].sum() + others)
-    chance = binom.logsf(held[tried] - 1, held[tried] + elsewhere[tried], share)
-    return tried[q_values(chance, float((held >= LEAST_HELD).sum())) <= fdr]
+    chance = np.asarray(binom.logsf(by[tried] - 1, by[tried] + elsewhere[tried], share), np.float64)
+    return tried[q_values(chance, float((by >= LEAST_HELD).sum())) <= fdr]
 
 
 def log_p(count: Ints, exposure: Floats, null: np.ndarray) -> Floats:
@@ -140,10 +135,10 @@ def log_p(count: Ints, exposure: Floats, null: np.ndarray) -> Floats:
 def carriers(held: Held, operator: str, members: Ints, proven: Ints, tests: float, fdr: float) -> Carriers:
     """Test all accounts outside; `tests` is the number of pairs of account and operator in the whole log."""
     tested = np.setdiff1d(np.arange(len(held.ids)), members)
-    exposure = held.sums[1][tested]
+    exposure = held.different[tested]
     out = np.empty(0, np.int64)
     for _ in range(ROUNDS):
-        marks = marks_of(held.rows, members, proven, out, fdr, held.sums)
+        marks = marks_of(held, members, proven, out, fdr)
         count = np.asarray(held.columns[:, marks].sum(axis=1)).ravel().astype(np.int64)[tested]
         chance = log_p(count, exposure, ~np.isin(tested, out))
         found = tested[(q_values(chance, tests) <= fdr) & (count >= LEAST_MARKS)]

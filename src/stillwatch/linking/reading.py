@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numba as nb
 import numpy as np
@@ -20,7 +21,7 @@ from stillwatch.hashing import OFFSET, chain, hash64_array, mix
 from stillwatch.linking.matrix import Ints
 
 Hashes = npt.NDArray[np.uint64]
-Source = Sequence[Path] | pa.Table
+Source: TypeAlias = Sequence[Path] | pa.Table
 """Files of model.SKETCHES, or such a table."""
 ROWS = 1 << 17
 """Events read at once."""
@@ -62,8 +63,10 @@ def sizes(source: Source, accounts: pa.Array) -> Ints:
     """Events of each account, [A]."""
     out = np.zeros(len(accounts) + 1, np.int64)
     for part in parts(source, (), accounts):
-        out += np.bincount(part.account, minlength=len(out)) if (part.account >= 0).all() else np.bincount(
-            np.where(part.account < 0, len(accounts), part.account), minlength=len(out)
+        out += (
+            np.bincount(part.account, minlength=len(out))
+            if (part.account >= 0).all()
+            else np.bincount(np.where(part.account < 0, len(accounts), part.account), minlength=len(out))
         )
     return out[:-1]
 

@@ -52,8 +52,10 @@ class Scoring:
         out = np.empty(len(row))
         _ratios(out, row, which, vector, there, _rest(events), self.base, self.few)
         for name in CHOICES:
-            codes = _parameters(events, self.values[name]) if name == "parameters" else _coded(
-                events[name], self.values[name]
+            codes = (
+                _parameters(events, self.values[name])
+                if name == "parameters"
+                else _coded(events[name], self.values[name])
             )
             out += self.tables[name][which, codes[row]]
         return np.clip(out, -MOST_NATS, MOST_NATS)

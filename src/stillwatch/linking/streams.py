@@ -12,7 +12,6 @@ A stream accuses nobody: it says whose the requests are, not whose the account i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +32,8 @@ COLUMNS = (
     "event_id", "time", "conversation_id", "end_user_id", "key_id", "address_prefix", "user_agent", "ja4",
     "lead_skeleton", *likeness.COLUMNS,
 )  # fmt: skip
+VIEWS = (*suspects.MARKED, *suspects.EXITS, *victims.MEANS)
+"""Views of traits that finding streams and their victims takes."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,9 @@ def _dealt(sketches: Source, of: suspects.Cases, sizes: np.ndarray, scoring: Sco
         for name, values in _traces(events).items():
             records[name] = values[row]
         left = np.zeros(len(row), bool)
-        exits.add(left, hashed(events["address_prefix"]), events["address_prefix"].is_valid().to_numpy(False), row, case)
+        exits.add(
+            left, hashed(events["address_prefix"]), events["address_prefix"].is_valid().to_numpy(False), row, case
+        )
         records["exit"] = left
         out.add(records, events["event_id"].take(pa.array(row)))
     return out

@@ -88,7 +88,7 @@ def cases(traits: pa.Table, operators: pa.Table, accounts: pa.Table | None, fdr:
         outside = _outside(carried, tests, fdr)
         apart = np.fromiter(outside, np.int64, len(outside))
         suspects = {place: Suspect(True) for place in rows.tolist()} | outside
-        places = marks.marks_of(exits.rows, rows, sure, apart, fdr, exits.sums)
+        places = marks.marks_of(exits, rows, sure, apart, fdr)
         left = hash64_array(exits.tokens.take(places))
         found.append(Case(operator, rows, suspects, _columns(held, carried.marks), left))
     return Cases(held.ids, inside, found)
@@ -136,7 +136,9 @@ class Holding:
         case = np.repeat(np.arange(len(of)), [len(part) for part in of])
         self.starts, self.cases = grouped(code.reshape(-1).astype(np.int64), case, len(self.values))
 
-    def add(self, out: npt.NDArray[np.bool_], values: Hashes, there: npt.NDArray[np.bool_], row: Ints, case: Ints) -> None:
+    def add(
+        self, out: npt.NDArray[np.bool_], values: Hashes, there: npt.NDArray[np.bool_], row: Ints, case: Ints
+    ) -> None:
         """Set `out` [P] where the value of event `row` belongs to `case`, [P] each; `values` and `there` are [n]."""
         if not len(self.values):
             return
