@@ -26,7 +26,6 @@ STAGES = (
     "traits",
     "profiles",
     "linking",
-    "streams",
     "judging",
     "report",
 )

@@ -60,7 +60,9 @@ class Dealt:
         self.scratch = scratch
 
     def add(self, records: npt.NDArray[np.void], ids: pa.Array) -> None:
-        """Some events, with the bytes of their ids."""
+        """Some events and their ids."""
+        if not len(records):
+            return
         part = self.cut[records["account"]]
         order = np.argsort(part, kind="stable")
         part, records, ids = part[order], taken(records, order), ids.take(pa.array(order))

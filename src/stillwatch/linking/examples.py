@@ -127,8 +127,7 @@ class _Strangers:
         self.pieces.append(chosen)
         self.held += len(row)
         if self.held > HELD_AT_ONCE:
-            self.pieces = [self.table()]
-            self.held = len(self.pieces[0]) if len(self.pieces[0]) < HELD_AT_ONCE // 2 else 0
+            self.pieces, self.held = [self.table()], 0
 
     def table(self) -> pa.Table:
         """At most `EACH` an account."""

@@ -97,11 +97,14 @@ def logistic(x: Floats, y: np.ndarray, each: Floats) -> Floats:
     ridge = np.full(design.shape[1], RIDGE)
     ridge[0] = 1e-6
     weight = np.zeros(design.shape[1])
+    rooted = np.empty_like(design)
     for _ in range(STEPS):
         odds = np.clip(design @ weight, -30, 30)
         p = 1.0 / (1.0 + np.exp(-odds))
         slope = design.T @ (each * (p - y)) + ridge * weight
-        curve = (design * (each * np.maximum(p * (1 - p), 1e-6))[:, None]).T @ design + np.diag(ridge)
+        # a matrix times its own transpose is worked out by halves
+        np.multiply(design, np.sqrt(each * np.maximum(p * (1 - p), 1e-6))[:, None], out=rooted)
+        curve = rooted.T @ rooted + np.diag(ridge)
         step = np.linalg.solve(curve, slope)
         weight -= step
         if np.abs(step).max() < 1e-6:
