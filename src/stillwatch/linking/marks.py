@@ -53,22 +53,22 @@ class Held:
     def of(cls, traits: pa.Table, accounts: pa.Array, views: tuple[str, ...] = VIEWS) -> Held:
         """From model.TRAITS; `accounts` are all ids of the log."""
         ids = sorted(set(accounts.to_pylist()))
-        chosen = traits.filter(pc.is_in(traits["view"], value_set=pa.array(views))).combine_chunks()
-        view, token = (
-            chosen[name].combine_chunks().cast(pa.string()).dictionary_encode() for name in ("view", "token")
+        chosen = traits.filter(pc.is_in(traits["view"], value_set=pa.array(views)))
+        token = chosen["token"].dictionary_encode().combine_chunks()
+        row, view = (
+            pc.index_in(chosen[name], value_set=pa.array(known, pa.string())).to_numpy().astype(np.int64)
+            for name, known in (("account_id", ids), ("view", views))
         )
-        row = pc.index_in(chosen["account_id"].combine_chunks(), value_set=pa.array(ids, pa.string()))
-        row, v, t = (
-            np.asarray(codes.to_numpy(zero_copy_only=False), np.int64) for codes in (row, view.indices, token.indices)
-        )
-        word, column = np.unique(v * len(token.dictionary) + t, return_inverse=True)
-        rows = sp.csr_matrix((np.ones(len(row), bool), (row, column.reshape(-1))), shape=(len(ids), len(word)))
+        width = max(len(token.dictionary), 1)
+        column = view * width + token.indices.to_numpy()
+        rows = sp.csr_matrix((np.ones(len(row), bool), (row, column)), shape=(len(ids), len(views) * width))
         different = np.diff(rows.indptr).astype(np.float64)
-        shared = np.flatnonzero(np.bincount(rows.indices, minlength=len(word)) >= LEAST_HELD)
-        rows, word = rows[:, shared].astype(np.float64), word[shared]
-        of_view, of_token = np.divmod(word, max(len(token.dictionary), 1))
-        kinds, tokens = view.dictionary.take(pa.array(of_view)), token.dictionary.take(pa.array(of_token))
-        return cls(ids, {name: k for k, name in enumerate(ids)}, rows, kinds, tokens, different)
+        shared = np.flatnonzero(np.bincount(rows.indices, minlength=rows.shape[1]) >= LEAST_HELD)
+        kinds, tokens = pa.array(views, pa.string()).take(pa.array(shared // width)), pa.array(shared % width)
+        return cls(
+            ids, {name: k for k, name in enumerate(ids)}, rows[:, shared].astype(np.float64), kinds,
+            token.dictionary.take(tokens), different,
+        )  # fmt: skip
 
     @cached_property
     def total(self) -> Floats:

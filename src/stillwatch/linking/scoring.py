@@ -97,7 +97,8 @@ def _parameters(events: pa.RecordBatch, known: pa.Array) -> Ints:
     return np.asarray(place[code.reshape(-1)])
 
 
-@nb.njit(cache=True, nogil=True)
+# sums in any order: several products at once
+@nb.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
 def _ratios(out, row, which, vector, there, rest, base, few):  # type: ignore[no-untyped-def]
     width = vector.shape[1]
     for k in range(len(out)):

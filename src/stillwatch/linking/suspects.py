@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwatch.hashing import hash64_array
+from stillwatch.hashing import hash64_array, mix
 from stillwatch.linking import marks
 from stillwatch.linking.fdr import q_values
 from stillwatch.linking.matrix import Ints
@@ -131,27 +131,45 @@ class Holding:
     """Which values of a column belong to which cases."""
 
     def __init__(self, of: Sequence[Hashes]) -> None:
-        values = np.concatenate([np.empty(0, np.uint64), *of])
-        self.values, code = np.unique(values, return_inverse=True)
+        values, code = np.unique(np.concatenate([np.empty(0, np.uint64), *of]), return_inverse=True)
         case = np.repeat(np.arange(len(of)), [len(part) for part in of])
-        self.starts, self.cases = grouped(code.reshape(-1).astype(np.int64), case, len(self.values))
+        self.starts, self.cases = grouped(code.reshape(-1).astype(np.int64), case, len(values))
+        self.keys, self.places = _table(values)
 
     def add(
         self, out: npt.NDArray[np.bool_], values: Hashes, there: npt.NDArray[np.bool_], row: Ints, case: Ints
     ) -> None:
         """Set `out` [P] where the value of event `row` belongs to `case`, [P] each; `values` and `there` are [n]."""
-        if not len(self.values):
-            return
-        place = np.minimum(np.searchsorted(self.values, values), len(self.values) - 1)
-        place[(self.values[place] != values) | ~there] = -1
-        _held(out, place, row, case, self.starts, self.cases)
+        _held(out, values, there, row, case, self.starts, self.cases, self.keys, self.places)
 
 
 @nb.njit(cache=True, nogil=True)
-def _held(out, place, row, case, starts, cases):  # type: ignore[no-untyped-def]
+def _table(values):  # type: ignore[no-untyped-def]
+    """Where each value's number stands, in a table of open addresses at most half full: keys and numbers, -1 empty."""
+    size = 2
+    while size < 2 * len(values):
+        size *= 2
+    keys, places = np.zeros(size, np.uint64), np.full(size, -1, np.int64)
+    for k in range(len(values)):
+        at = np.int64(mix(values[k])) & (size - 1)
+        while places[at] >= 0:
+            at = (at + 1) & (size - 1)
+        keys[at], places[at] = values[k], k
+    return keys, places
+
+
+@nb.njit(cache=True, nogil=True)
+def _held(out, values, there, row, case, starts, cases, keys, places):  # type: ignore[no-untyped-def]
+    size = len(keys)
     for k in range(len(out)):
-        value = place[row[k]]
-        if value >= 0:
-            for at in range(starts[value], starts[value + 1]):
-                if cases[at] == case[k]:
+        if not there[row[k]]:
+            continue
+        value = values[row[k]]
+        at = np.int64(mix(value)) & (size - 1)
+        while places[at] >= 0 and keys[at] != value:
+            at = (at + 1) & (size - 1)
+        number = places[at]
+        if number >= 0:
+            for one in range(starts[number], starts[number + 1]):
+                if cases[one] == case[k]:
                     out[k] = True
