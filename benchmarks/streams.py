@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).parent))
-from detection import stillwatch, told
+from runs import stillwatch, told
 from stillwatch.engine.runfolder import RunFolder
 from stillwatch.ingest.accounts import load_context
 from stillwatch.ingest.pseudonyms import Pseudonyms

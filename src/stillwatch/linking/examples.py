@@ -174,10 +174,8 @@ def _negative(strangers: pa.Table, of: Cases, holding: dict[str, Holding]) -> tu
 
 
 def _few(row: Ints, hashes: npt.NDArray[np.uint64]) -> Ints:
-    """At most `EXAMPLES` places, by the hashes of their events' ids, in order."""
-    if len(row) <= EXAMPLES:
-        return np.sort(row)
-    return np.sort(row[np.argsort(hashes, kind="stable")[:EXAMPLES]])
+    """At most `EXAMPLES` places, in the order of the hashes of their events' ids, however the log is sorted."""
+    return row[np.argsort(hashes, kind="stable")[:EXAMPLES]]
 
 
 class _Wide:
