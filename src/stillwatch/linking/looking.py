@@ -23,10 +23,8 @@ from stillwatch.model import STREAM_EVENTS, STREAMS, VICTIMS
 
 LN2 = float(np.log(2.0))
 MEMBER, RESELLER, VICTIM, MIXED = "member", "reseller", "victim", "mixed"
-KINDS = ("end_user", "network", "client", "key")
-"""Kinds of trace that may tell a stream from the account's other traffic; `time` is one more."""
-USER, NETWORK, ORIGIN, WHERE, UNIT = (CODED.index(name) for name in ("user", "network", "origin", "where", "unit"))
-OF_KIND = {"end_user": "user", "network": "network", "client": "client", "key": "key"}
+KINDS = {"end_user": "user", "network": "network", "client": "client", "key": "key"}
+"""Kinds of trace that may tell a stream from the account's other traffic, by column; `time` is one more."""
 CUSTOMERS = 5
 """End users outside the stream from which an account counts as somebody who resells, whatever it declared."""
 
@@ -150,7 +148,7 @@ class _One:
     def kinds(self) -> dict[str, float]:
         """Natural log p that each kind of trace tells marked conversations from others; kinds with one value not."""
         out = {}
-        for kind, column in OF_KIND.items():
+        for kind, column in KINDS.items():
             value = self.of(column)[self.first]
             if (value != value[0]).any():
                 out[kind] = told_apart(self.hit, value)

@@ -59,7 +59,7 @@ def find(
     """Streams of all operators; `accounts` as model.ACCOUNTS. Operators of one declared organisation have none.
 
     Reads `sketches` four times, three times a few columns, and keeps what it needs of suspects' events in `scratch`
-    (None: where the system has temporary files), a hundred bytes an event.
+    (None: where the system has temporary files), about 130 bytes an event.
     """
     of = suspects.cases(traits, operators, accounts, fdr)
     found, claims = [], Claims(scratch)
