@@ -72,7 +72,7 @@ What limits each stage, by its profile:
   neighbours in twice the time and was dropped. A third of it at a million events is its own calibration on shuffles.
 - **Streams** are found in four passes over a few columns each, for all operators at once, and one over scratch files of
   whole accounts (130 bytes an event of a suspect): of a `seed` of 2.5 million events in 11.7 s of one process, 81 s
-  before; of one of 25.2 million with 72,293 accounts, half of whose events belong to operators given by its truth, in
+  before; of one of 25.2 million with 72,293 accounts, two thirds of its events in operators given by its truth, in
   142 s and 4.2 GiB, 1.7 GiB of them traits, where it had not ended in two hours. About two fifths is decoding Parquet,
   most of that the content vectors, twice. Tables are the same but for the last bits of `p`.
 - **Judging** multiplies matched groups by tokens; it holds 400,000 memberships at a time, with the same result to the

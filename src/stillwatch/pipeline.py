@@ -6,7 +6,7 @@ log -> sketches -> summaries -> accounts -> traits -> profiles -> links -> opera
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -204,14 +204,20 @@ def _link(run: RunFolder, request: ScanRequest) -> LinkResult:
     return linked
 
 
+def _traits(run: RunFolder, views: Collection[str]) -> pa.Table:
+    """Who holds what in some views."""
+    return run.read("traits", ["account_id", "view", "token"], where=("view", views))
+
+
 def _streams(run: RunFolder, request: ScanRequest, linked: pa.Table) -> None:
     """Sketches, traits, operators as they were linked -> streams, victims, operators without them."""
-    held = run.read("traits", where=("view", streams.VIEWS))
     settings, known = request.settings, request.context.accounts
     # linking is of the size of the traits, not of the log, and streams read the log in passes: they stay here
     with request.room.scratch(run.root) as scratch:
-        found = streams.find(run.parts("sketches"), held, linked, known, settings.linking.fdr, scratch=scratch)
-        separated = victims.separate(linked, found.turns, held, known)
+        found = streams.find(
+            run.parts("sketches"), _traits(run, streams.VIEWS), linked, known, settings.linking.fdr, scratch=scratch
+        )
+        separated = victims.separate(linked, found.turns, _traits(run, victims.MEANS), known)
         found = streams.settled(found, separated)
         run.write("operators", separated.operators)
         run.write("victims", separated.victims)

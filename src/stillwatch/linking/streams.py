@@ -32,8 +32,8 @@ COLUMNS = (
     "event_id", "time", "conversation_id", "end_user_id", "key_id", "address_prefix", "user_agent", "ja4",
     "lead_skeleton", *likeness.COLUMNS,
 )  # fmt: skip
-VIEWS = (*suspects.MARKED, *suspects.EXITS, *victims.MEANS)
-"""Views of traits that finding streams and their victims takes."""
+VIEWS = (*suspects.MARKED, *suspects.EXITS)
+"""Views of traits that finding streams takes."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ def find(
     (None: where the system has temporary files), about 130 bytes an event.
     """
     of = suspects.cases(traits, operators, accounts, fdr)
+    del traits  # as large as all that follows
     found, claims = [], Claims(scratch)
     if of.cases:
         sizes = reading.sizes(sketches, pa.array(of.ids, pa.string()))
