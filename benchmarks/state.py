@@ -87,7 +87,9 @@ def ratios(day: dict[str, Any], full: dict[str, Any]) -> dict[str, float]:
 
 def before_linking(run: dict[str, Any]) -> float:
     """Wall seconds of what a state saves, and of what it does for it: all stages but those that see all days anyway."""
-    return round(sum(s for name, s in run["stages"].items() if name not in ("linking", "judging", "report")), 1)
+    return round(
+        sum(s for name, s in run["stages"].items() if name not in ("linking", "streams", "judging", "report")), 1
+    )
 
 
 def sizes(state: Path, events: int) -> dict[str, float]:

@@ -24,8 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).parent))
-from detection import stillwatch, told
-from stillwatch.engine.duckdb import DuckDBEngine
+from runs import stillwatch, told
 from stillwatch.engine.runfolder import RunFolder
 from stillwatch.ingest.accounts import load_context
 from stillwatch.ingest.pseudonyms import Pseudonyms
@@ -92,7 +91,7 @@ def judged(run: RunFolder, made: Path, operators: pa.Table, found: streams.Strea
     )
     if found is not None:
         judgement = carried(judgement, found.streams, operators)
-        for name, table in (("streams", found.streams), ("stream_events", found.events), ("victims", robbed)):
+        for name, table in (("streams", found.streams), ("stream_events", found.events.table()), ("victims", robbed)):
             work.write(name, table)
     of = dict(zip(*(judgement.verdicts[c].to_pylist() for c in ("operator_id", "verdict")), strict=True))
     pairs = zip(*(operators[c].to_pylist() for c in ("account_id", "operator_id")), strict=True)
@@ -104,11 +103,10 @@ def measured(folder: Path, scale: float) -> dict[str, Any]:
     name, level, seed = folder.name.rsplit("-", 2)
     run, made = RunFolder(folder / "run"), folder / "world"
     labels = {row["account_id"]: row["label"] for row in pq.read_table(made / "truth" / "accounts.parquet").to_pylist()}
-    operators, engine, started = linked(run), DuckDBEngine(), time.perf_counter()
+    operators, started = linked(run), time.perf_counter()
     known = pq.read_table(made / "accounts.parquet")
-    found = streams.find(engine.table(run.path("sketches")), run.read("traits"), operators, known)
+    found = streams.find(run.parts("sketches"), run.read("traits"), operators, known)
     seconds = time.perf_counter() - started
-    engine.close()
     without, verdicts = judged(run, made, operators, None), judged(run, made, operators, found)
     again = RunFolder(folder / "again")
     return {

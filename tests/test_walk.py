@@ -165,5 +165,13 @@ def test_the_manifest_repeats_the_run(run: RunFolder) -> None:
     manifest = json.loads((run.root / "manifest.json").read_text())
     assert manifest["command"].startswith("stillwatch scan ")
     assert len(manifest["inputs"][0]["sha256"]) == 64
-    assert set(manifest["seconds"]) >= {"reading and sketching", "summaries", "traits", "linking", "judging", "report"}
+    assert set(manifest["seconds"]) >= {
+        "reading and sketching",
+        "summaries",
+        "traits",
+        "linking",
+        "streams",
+        "judging",
+        "report",
+    }
     assert manifest["baseline"]["id"]

@@ -6,12 +6,14 @@ log -> sketches -> summaries -> accounts -> traits -> profiles -> links -> opera
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
 
 from stillwatch.cases.report import write_report
 from stillwatch.engine.duckdb import DuckDBEngine, duckdb_in
@@ -136,6 +138,8 @@ def linked_and_judged(run: RunFolder, request: ScanRequest, meter: Meter) -> Fou
     """Summaries, accounts, traits and profiles of `run` -> every table up to verdicts."""
     with meter.stage("linking"):
         linked = _link(run, request)
+    with meter.stage("streams"):
+        _streams(run, request, linked.operators)
     with meter.stage("judging"):
         return Found(linked, _judge(run, request, meter.progress))
 
@@ -192,22 +196,35 @@ def _relations(run: RunFolder, request: ScanRequest, meter: Meter, cluster: Spar
 
 
 def _link(run: RunFolder, request: ScanRequest) -> LinkResult:
-    """Traits, profiles -> links, operators, streams, victims."""
+    """Traits, profiles -> links, operators."""
+    settings = request.settings
     shared = run.read("traits", where=("view", LINKED))
-    settings, known = request.settings, request.context.accounts
     linked = link(shared, run.read("profiles"), run.read("accounts"), settings.linking, seed=settings.seed)
     run.write("links", linked.links)
-    # linking is of the size of the traits, not of the log: it stays on this machine
-    with engine_in(run, request) as engine:
-        sketches = engine.table(run.parts("sketches"))
-        found = streams.find(sketches, shared, linked.operators, known, settings.linking.fdr)
-    separated = victims.separate(linked.operators, found.turns, shared, known)
-    found = streams.settled(found, separated)
-    run.write("operators", separated.operators)
-    run.write("victims", separated.victims)
-    run.write("streams", found.streams)
-    run.write("stream_events", found.events)
     return linked
+
+
+def _traits(run: RunFolder, views: Collection[str]) -> pa.Table:
+    """Who holds what in some views."""
+    return run.read("traits", ["account_id", "view", "token"], where=("view", views))
+
+
+def _streams(run: RunFolder, request: ScanRequest, linked: pa.Table) -> None:
+    """Sketches, traits, operators as they were linked -> streams, victims, operators without them."""
+    settings, known = request.settings, request.context.accounts
+    # linking is of the size of the traits, not of the log, and streams read the log in passes: they stay here
+    with request.room.scratch(run.root) as scratch:
+        found = streams.find(
+            run.parts("sketches"), _traits(run, streams.VIEWS), linked, known, settings.linking.fdr, scratch=scratch
+        )
+        separated = victims.separate(linked, found.turns, _traits(run, victims.MEANS), known)
+        found = streams.settled(found, separated)
+        run.write("operators", separated.operators)
+        run.write("victims", separated.victims)
+        run.write("streams", found.streams)
+        with run.writer("stream_events") as out:
+            for part in found.events.parts():
+                out.write_table(part)
 
 
 def _judge(run: RunFolder, request: ScanRequest, progress: Progress) -> Judgement:

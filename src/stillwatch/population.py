@@ -201,7 +201,8 @@ class Population:
         given = self.traits_table if isinstance(self.traits_table, pa.Table) else self.traits_table(view)
         mine = pc.and_(pc.equal(given["view"], view), given["token"].is_valid())
         table, rows = _rows(self.ids, given.filter(mine))
-        encoded = table["token"].cast(pa.string()).dictionary_encode().unify_dictionaries().combine_chunks()
+        # one dictionary serves all chunks; to unify it chunk by chunk takes as long as their number times its size
+        encoded = table["token"].cast(pa.string()).dictionary_encode().combine_chunks()
         order = pc.sort_indices(encoded.dictionary).to_numpy()
         rank = np.empty(len(order), np.int64)
         rank[order] = np.arange(len(order))

@@ -40,6 +40,7 @@ SCAN: Mapping[str, tuple[float, float]] = {
     "traits": (1.0, 0.22),
     "profiles": (0.3, 0.10),
     "linking": (8.0, 0.60),
+    "streams": (4.0, 0.15),
     "judging": (3.0, 0.45),
     "report": (5.0, 0.15),
 }

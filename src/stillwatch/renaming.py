@@ -14,6 +14,7 @@ import pyarrow as pa
 from stillwatch.engine.runfolder import RunFolder
 from stillwatch.judging.carried import CARRIES_OF
 from stillwatch.linking import identity
+from stillwatch.linking.victims import mapped
 from stillwatch.model import VERDICTS, Verdict
 from stillwatch.pipeline import Found
 
@@ -30,17 +31,15 @@ def renamed(run: RunFolder, found: Found, memory: pa.Table) -> Found:
         explanations={ids.get(old, old): fits for old, fits in judged.explanations.items()},
     )
     run.write("operators", identity.carry(memory, operators))
-    for name in ("victims", "streams", "stream_events"):
+    for name in ("victims", "streams"):
         run.write(name, mapped(run.read(name), ids))
+    # as large as the log
+    with run.writer("stream_events") as out:
+        for piece in run.pieces("stream_events"):
+            out.write_table(mapped(piece, ids))
     run.write("evidence", judgement.evidence)
     run.write("verdicts", judgement.verdicts)
     return replace(found, judgement=judgement)
-
-
-def mapped(table: pa.Table, ids: Mapping[str, str]) -> pa.Table:
-    """`table` with its operators' new ids."""
-    new = pa.array([ids.get(old, old) for old in table["operator_id"].to_pylist()], pa.string())
-    return table.set_column(table.schema.get_field_index("operator_id"), "operator_id", new)
 
 
 def verdicts(table: pa.Table, ids: Mapping[str, str]) -> pa.Table:

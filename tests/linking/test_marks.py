@@ -114,7 +114,7 @@ def test_marks_are_those_of_the_definition_whatever_accounts_and_templates_are_c
     members = ACCOUNTS[:8]
     log = log_of(held)
     rows = np.array([log.place[name] for name in members])
-    mine = marks_of(log.rows, rows, rows, np.array([log.place["other3"]]), FDR)
+    mine = marks_of(log, rows, rows, np.array([log.place["other3"]]), FDR)
     found = log.tokens.take(pa.array(mine)).to_pylist()
     assert sorted(found) == naive_marks(held, members, ["other3"])
 
@@ -122,7 +122,7 @@ def test_marks_are_those_of_the_definition_whatever_accounts_and_templates_are_c
     renamed = {new[a]: [f"w{words[int(t[1:])]:02}" if t[0] == "t" else t for t in mine] for a, mine in held.items()}
     other = log_of(renamed)
     rows = np.array(sorted(other.place[new[name]] for name in members))
-    again = marks_of(other.rows, rows, rows, np.array([other.place[new["other3"]]]), FDR)
+    again = marks_of(other, rows, rows, np.array([other.place[new["other3"]]]), FDR)
     back = {f"w{place:02}": f"t{k:02}" for k, place in enumerate(words)}
     assert sorted(back.get(t, t) for t in other.tokens.take(pa.array(again)).to_pylist()) == sorted(found)
 
@@ -149,4 +149,4 @@ def test_the_count_s_chance_is_the_negative_binomial_tail_with_the_others_rate(c
 def test_a_log_without_templates_has_no_marks() -> None:
     log = Held.of(TRAITS.empty_table(), pa.array(["a", "b"]))
     assert isinstance(log.rows, sp.csr_matrix)
-    assert len(marks_of(log.rows, np.array([0]), np.array([0]), np.empty(0, np.int64), FDR)) == 0
+    assert len(marks_of(log, np.array([0]), np.array([0]), np.empty(0, np.int64), FDR)) == 0

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-import ibis
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from stillwatch.linking import victims
+from stillwatch.engine.runfolder import table_writer
+from stillwatch.linking import dealing, examples, reading, victims
 from stillwatch.linking.operators import name
 from stillwatch.linking.streams import Streams, find, settled
 from stillwatch.model import ACCOUNTS, OPERATORS, SKETCHES, TRAITS
@@ -75,7 +76,7 @@ def log(rows: list[dict[str, Any]]) -> tuple[Any, pa.Table, pa.Table]:
         for a in sorted({row["account_id"] for row in rows})
     ]  # fmt: skip
     return (
-        ibis.memtable(pa.Table.from_pylist(rows, schema=SKETCHES)), pa.Table.from_pylist(traits, schema=TRAITS),
+        pa.Table.from_pylist(rows, schema=SKETCHES), pa.Table.from_pylist(traits, schema=TRAITS),
         pa.Table.from_pylist(operators, schema=OPERATORS),
     )  # fmt: skip
 
@@ -90,7 +91,7 @@ def outside(found: Streams) -> list[tuple[str, str, int]]:
 
 
 def events_of(found: Streams, account: str) -> set[str]:
-    return {row["event_id"] for row in found.events.to_pylist() if row["account_id"] == account}
+    return {row["event_id"] for row in found.events.table().to_pylist() if row["account_id"] == account}
 
 
 DECLARED = pa.Table.from_pylist([{"account_id": "seller", "path": "reseller"}], schema=ACCOUNTS)
@@ -166,7 +167,7 @@ def test_names_and_the_order_of_rows_do_not_count() -> None:
     operators = operators.set_column(1, "operator_id", pa.array(ids, pa.string()))
     declared = pa.Table.from_pylist([{"account_id": new["seller"], "path": "reseller"}], schema=ACCOUNTS)
     two = find(sketches, traits, operators, declared)
-    assert set(two.events["event_id"].to_pylist()) == set(one.events["event_id"].to_pylist())
+    assert set(two.events.table()["event_id"].to_pylist()) == set(one.events.table()["event_id"].to_pylist())
     assert [(a, r, n) for a, r, n in outside(two)] == [(new[a], r, n) for a, r, n in outside(one)]
 
 
@@ -190,6 +191,41 @@ def test_a_victim_of_thieves_in_other_words_is_told_by_their_exits() -> None:
         together = pa.concat_tables([traits, views])
         found = find(sketches, together, members)
         assert victims.separate(members, found.turns, together).victims["account_id"].to_pylist() == robbed
+
+
+def test_how_much_is_read_and_held_at_once_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sketches, traits, operators = log(ring() + people() + reseller())
+    whole = find(sketches, traits, operators, DECLARED)
+    path = tmp_path / "sketches.parquet"
+    with table_writer(path, SKETCHES) as out:
+        out.write_table(sketches.take(np.random.default_rng(5).permutation(len(sketches))), 100)
+    for module, limit, value in ((reading, "ROWS", 37), (dealing, "BATCH", 50), (examples, "HELD_AT_ONCE", 60)):
+        monkeypatch.setattr(module, limit, value)
+    parts = find([path], traits, operators, DECLARED, scratch=tmp_path)
+    assert len(parts.events.places) > 2
+    assert parts.streams.equals(whole.streams)
+    one, two = (found.events.table() for found in (whole, parts))
+    assert two.drop_columns("p").equals(one.drop_columns("p"))
+    assert two["p"].to_numpy() == pytest.approx(one["p"].to_numpy(), abs=1e-9)
+    assert [left.name for left in tmp_path.iterdir()] == [path.name]
+
+
+def test_an_event_that_two_operators_claim_is_the_one_s_with_the_better_claim() -> None:
+    """The other ring asks from half of the bank and harvests the same subject: it marks what it alone asks."""
+    other = [f"other{k}" for k in range(8)]
+    asks = [event(a, 1000 + n, 40 + (n + 3 * k) % 20, max_tokens=4096) for k, a in enumerate(other) for n in range(30)]
+    seller = reseller()
+    seller += [event("seller", 8000 + n, 40 + n % 20, max_tokens=4096, end_user_id="the ring") for n in range(24)]
+    sketches, traits, operators = log(ring() + asks + people() + seller)
+    ids = ["op_other" if a in other else o for a, o in zip(*operators_of(operators), strict=True)]
+    found = find(sketches, traits, operators.set_column(1, "operator_id", pa.array(ids, pa.string())), DECLARED)
+    rows = [row for row in found.streams.to_pylist() if row["account_id"] == "seller"]
+    assert {row["operator_id"] for row in rows} == {"op_other", name("ring0")}
+    claimed = [row for row in found.events.table().to_pylist() if row["account_id"] == "seller"]
+    assert len({row["event_id"] for row in claimed}) == len(claimed) < sum(row["events"] for row in rows)
+    # the customer asks from the one bank in the first thousands, from the other's in the last
+    marked = {(row["event_id"].split("-")[1][0], row["operator_id"]) for row in claimed if row["marked"]}
+    assert marked == {("5", name("ring0")), ("8", "op_other")}
 
 
 def operators_of(operators: pa.Table) -> tuple[list[str], list[str]]:

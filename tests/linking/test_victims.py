@@ -6,7 +6,6 @@ import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import ibis
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -53,7 +52,7 @@ def world(extra: list[dict[str, Any]]) -> tuple[Any, pa.Table, pa.Table]:
         ],
         schema=OPERATORS,
     )
-    return ibis.memtable(sketches), traits, operators
+    return sketches, traits, operators
 
 
 def separate(sketches: Any, traits: pa.Table, operators: pa.Table, accounts: pa.Table | None = None) -> Separated:
@@ -133,9 +132,7 @@ def test_an_owner_who_once_asked_in_the_operators_words_is_still_one() -> None:
 def test_cover_from_the_exits_of_the_harvest_is_no_owner_s() -> None:
     """An account whose first days are cover only, and which goes on with cover beside the harvest."""
     foreign = np.array([False] * 40 + [True, False] * 40)
-    times = pa.chunked_array(
-        [pa.array([START + timedelta(hours=3 * k) for k in range(120)], pa.timestamp("us", "UTC"))]
-    )
+    times = np.arange(120) * 3 * 3_600_000_000
     elsewhere = np.where(foreign, 1, 0)
     same = np.where(np.arange(120) < 40, 0, 1)
     assert turn(times, elsewhere, foreign) is not None

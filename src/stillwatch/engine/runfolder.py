@@ -116,6 +116,18 @@ class RunFolder:
         except (OSError, pa.ArrowInvalid) as error:
             raise RunError(f"table {name} in {self.root} cannot be read: {error}") from error
 
+    def pieces(self, name: str) -> Iterator[pa.Table]:
+        """Table `name`, a row group at once; RunError if it is not there or cannot be read."""
+        for path in self.parts(name):
+            try:
+                with pq.ParquetFile(path) as file:
+                    for k in range(file.num_row_groups):
+                        yield file.read_row_group(k)
+            except FileNotFoundError as error:
+                raise RunError(f"{self.root} has no table {name}: is it a finished run folder?") from error
+            except (OSError, pa.ArrowInvalid) as error:
+                raise RunError(f"table {name} in {self.root} cannot be read: {error}") from error
+
     def write_manifest(self, manifest: dict[str, Any]) -> None:
         """Write `manifest.json`, the sign that the run is whole."""
         with atomic(self.root / MANIFEST) as temporary:

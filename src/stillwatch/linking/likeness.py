@@ -15,13 +15,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.linking.matrix import Floats
-from stillwatch.model import LABELS, VECTOR
+from stillwatch.model import LABELS, SKETCHES, VECTOR
 
 CHOICES = ("parameters", "tools_skeleton", "model", "script")
 NUMBERS = ("turns", "words", "output_tokens", "reasoning_tokens")
 """As log(1 + x), with one more column that says whether the number is there."""
-COLUMNS = ("vector", "system_skeleton", "max_tokens", "temperature", "top_p", *CHOICES[1:], *NUMBERS, *LABELS)
+PARAMETERS = ("max_tokens", "temperature", "top_p")
+COLUMNS = ("vector", "system_skeleton", *PARAMETERS, *CHOICES[1:], *NUMBERS, *LABELS)
 """Of model.SKETCHES, that are read."""
+EMPTY = pa.schema([SKETCHES.field(name) for name in COLUMNS]).empty_table()
 MOST_CHOICES = 16
 RIDGE = 1.0
 STEPS = 10
@@ -30,10 +32,7 @@ MOST_NATS = 6.0
 
 
 def _parameters(events: pa.Table) -> pa.Array:
-    parts = [
-        events[name].cast(pa.string()).fill_null("-").combine_chunks()
-        for name in ("max_tokens", "temperature", "top_p")
-    ]
+    parts = [events[name].cast(pa.string()).fill_null("-").combine_chunks() for name in PARAMETERS]
     return pc.binary_join_element_wise(*parts, "|")
 
 
@@ -98,11 +97,14 @@ def logistic(x: Floats, y: np.ndarray, each: Floats) -> Floats:
     ridge = np.full(design.shape[1], RIDGE)
     ridge[0] = 1e-6
     weight = np.zeros(design.shape[1])
+    rooted = np.empty_like(design)
     for _ in range(STEPS):
         odds = np.clip(design @ weight, -30, 30)
         p = 1.0 / (1.0 + np.exp(-odds))
         slope = design.T @ (each * (p - y)) + ridge * weight
-        curve = (design * (each * np.maximum(p * (1 - p), 1e-6))[:, None]).T @ design + np.diag(ridge)
+        # a matrix times its own transpose is worked out by halves
+        np.multiply(design, np.sqrt(each * np.maximum(p * (1 - p), 1e-6))[:, None], out=rooted)
+        curve = rooted.T @ rooted + np.diag(ridge)
         step = np.linalg.solve(curve, slope)
         weight -= step
         if np.abs(step).max() < 1e-6:

@@ -10,6 +10,7 @@ of the next round: a dozen robbed customers would otherwise excuse each other.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -41,26 +42,43 @@ class Held:
     ids: list[str]
     place: dict[str, int]
     rows: sp.csr_matrix
-    """Ones, [accounts, templates]."""
+    """Ones, [accounts, templates]; only templates that enough accounts hold to be a mark: most have one holder."""
     views: pa.Array
     tokens: pa.Array
     """Of each template."""
+    different: Floats
+    """How many templates each account holds, those among them that hardly anybody else does, [accounts]."""
 
     @classmethod
     def of(cls, traits: pa.Table, accounts: pa.Array, views: tuple[str, ...] = VIEWS) -> Held:
         """From model.TRAITS; `accounts` are all ids of the log."""
         ids = sorted(set(accounts.to_pylist()))
-        chosen = traits.filter(pc.is_in(traits["view"], value_set=pa.array(views))).combine_chunks()
-        view, tokens = chosen["view"].combine_chunks().cast(pa.string()), chosen["token"].combine_chunks()
-        word = pc.binary_join_element_wise(view, tokens.cast(pa.string()), "\t").dictionary_encode()
-        row = pc.index_in(chosen["account_id"].combine_chunks(), value_set=pa.array(ids, pa.string()))
-        row, column = (np.asarray(codes.to_numpy(zero_copy_only=False), np.int64) for codes in (row, word.indices))
-        shape = (len(ids), len(word.dictionary))
-        rows = sp.csr_matrix((np.ones(len(row)), (row, column)), shape=shape)
-        rows.data[:] = 1.0
-        split = [text.split("\t", 1) for text in word.dictionary.to_pylist()]
-        parts = (pa.array([part[k] for part in split], pa.string()) for k in (0, 1))
-        return cls(ids, {name: k for k, name in enumerate(ids)}, rows, *parts)
+        chosen = traits.filter(pc.is_in(traits["view"], value_set=pa.array(views)))
+        token = chosen["token"].dictionary_encode().combine_chunks()
+        row, view = (
+            pc.index_in(chosen[name], value_set=pa.array(known, pa.string())).to_numpy().astype(np.int64)
+            for name, known in (("account_id", ids), ("view", views))
+        )
+        width = max(len(token.dictionary), 1)
+        column = view * width + token.indices.to_numpy()
+        rows = sp.csr_matrix((np.ones(len(row), bool), (row, column)), shape=(len(ids), len(views) * width))
+        different = np.diff(rows.indptr).astype(np.float64)
+        shared = np.flatnonzero(np.bincount(rows.indices, minlength=rows.shape[1]) >= LEAST_HELD)
+        kinds, tokens = pa.array(views, pa.string()).take(pa.array(shared // width)), pa.array(shared % width)
+        return cls(
+            ids, {name: k for k, name in enumerate(ids)}, rows[:, shared].astype(np.float64), kinds,
+            token.dictionary.take(tokens), different,
+        )  # fmt: skip
+
+    @cached_property
+    def total(self) -> Floats:
+        """Accounts that hold each template."""
+        return np.asarray(self.rows.sum(axis=0), np.float64).ravel()
+
+    @cached_property
+    def columns(self) -> sp.csc_matrix:
+        """`rows`, quick to cut by templates."""
+        return self.rows.tocsc()
 
 
 @dataclass(frozen=True)
@@ -78,7 +96,7 @@ class Carriers:
     """Marks that each holds, [T]."""
 
 
-def marks_of(rows: sp.csr_matrix, members: Ints, proven: Ints, left_out: Ints, fdr: float) -> Ints:
+def marks_of(held: Held, members: Ints, proven: Ints, left_out: Ints, fdr: float) -> Ints:
     """Templates that are marks of the operator with these members, seen from any one account outside.
 
     Of those who hold it, more must be members than chance gives if everybody holds templates in proportion to how many
@@ -86,14 +104,14 @@ def marks_of(rows: sp.csr_matrix, members: Ints, proven: Ints, left_out: Ints, f
     members hold. `left_out`: accounts whose holding does not count against it.
     """
     apart = np.unique(np.concatenate([members, left_out]))
-    total, different = np.asarray(rows.sum(axis=0)).ravel(), np.asarray(rows.sum(axis=1)).ravel()
-    held = np.asarray(rows[proven].sum(axis=0)).ravel()
-    elsewhere = np.maximum(total - np.asarray(rows[apart].sum(axis=0)).ravel() - 1.0, 0.0)
-    tried = np.flatnonzero((held >= LEAST_HELD) & (elsewhere <= ELSEWHERE * held))
+    rows, different = held.rows, held.different
+    by = np.asarray(rows[proven].sum(axis=0)).ravel()
+    elsewhere = np.maximum(held.total - np.asarray(rows[apart].sum(axis=0)).ravel() - 1.0, 0.0)
+    tried = np.flatnonzero((by >= LEAST_HELD) & (elsewhere <= ELSEWHERE * by))
     others = max(float(different.sum() - different[apart].sum()), 1.0)
     share = different[proven].sum() / (different[proven].sum() + others)
-    chance = binom.logsf(held[tried] - 1, held[tried] + elsewhere[tried], share)
-    return tried[q_values(chance, float((held >= LEAST_HELD).sum())) <= fdr]
+    chance = np.asarray(binom.logsf(by[tried] - 1, by[tried] + elsewhere[tried], share), np.float64)
+    return tried[q_values(chance, float((by >= LEAST_HELD).sum())) <= fdr]
 
 
 def log_p(count: Ints, exposure: Floats, null: np.ndarray) -> Floats:
@@ -117,11 +135,11 @@ def log_p(count: Ints, exposure: Floats, null: np.ndarray) -> Floats:
 def carriers(held: Held, operator: str, members: Ints, proven: Ints, tests: float, fdr: float) -> Carriers:
     """Test all accounts outside; `tests` is the number of pairs of account and operator in the whole log."""
     tested = np.setdiff1d(np.arange(len(held.ids)), members)
-    exposure = np.asarray(held.rows[tested].sum(axis=1), np.float64).ravel()
+    exposure = held.different[tested]
     out = np.empty(0, np.int64)
     for _ in range(ROUNDS):
-        marks = marks_of(held.rows, members, proven, out, fdr)
-        count = np.asarray(held.rows[tested][:, marks].sum(axis=1)).ravel().astype(np.int64)
+        marks = marks_of(held, members, proven, out, fdr)
+        count = np.asarray(held.columns[:, marks].sum(axis=1)).ravel().astype(np.int64)[tested]
         chance = log_p(count, exposure, ~np.isin(tested, out))
         found = tested[(q_values(chance, tests) <= fdr) & (count >= LEAST_MARKS)]
         if not len(np.setdiff1d(found, out)):

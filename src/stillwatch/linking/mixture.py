@@ -18,6 +18,7 @@ from stillwatch.linking.matrix import Floats, Ints
 PULL = 2.0
 """Events' worth by which a cluster's share is drawn to that of its account."""
 STEPS = 30
+LEAST_ODDS, MOST_ODDS = float(np.exp(-60.0)), float(np.exp(60.0))
 MOST_VALUES = 64
 """Values of a kind, the richest in marks, that are tried."""
 
@@ -27,17 +28,29 @@ def posterior(log_ratio: Floats, cluster: Ints, start: float) -> Floats:
 
     Expectation-maximisation of the account's share and, drawn to it, each cluster's, from the share `start`.
     """
-    n = np.bincount(cluster).astype(np.float64)
-    share = float(np.clip(start, 0.02, 0.98))
-    by_cluster = np.full(len(n), share)
-    out = np.full(len(log_ratio), share)
-    for _ in range(STEPS):
-        odds = np.log(by_cluster[cluster]) - np.log1p(-by_cluster[cluster]) + log_ratio
-        out = 1.0 / (1.0 + np.exp(-np.clip(odds, -60, 60)))
-        share = float(np.clip(out.mean(), 1e-4, 1 - 1e-4)) if len(out) else share
-        by_cluster = (np.bincount(cluster, out, len(n)) + PULL * share) / (n + PULL)
-        by_cluster = np.clip(by_cluster, 1e-6, 1 - 1e-6)
+    out = np.empty(len(log_ratio))
+    # beyond this no share of a cluster matters, and nothing overflows
+    ratio = np.exp(np.clip(log_ratio, -100.0, 100.0))
+    _posterior(out, ratio, cluster, np.bincount(cluster).astype(np.float64), float(np.clip(start, 0.02, 0.98)))
     return out
+
+
+@nb.njit(cache=True, nogil=True)
+def _posterior(out, ratio, cluster, n, share):  # type: ignore[no-untyped-def]
+    by_cluster = np.full(len(n), share)
+    for _ in range(STEPS):
+        odds = by_cluster / (1.0 - by_cluster)
+        by_cluster[:] = 0.0
+        total = 0.0
+        for k in range(len(out)):
+            one = min(max(odds[cluster[k]] * ratio[k], LEAST_ODDS), MOST_ODDS)
+            out[k] = one / (1.0 + one)
+            by_cluster[cluster[k]] += out[k]
+            total += out[k]
+        if len(out):
+            share = min(max(total / len(out), 1e-4), 1.0 - 1e-4)
+        for c in range(len(n)):
+            by_cluster[c] = min(max((by_cluster[c] + PULL * share) / (n[c] + PULL), 1e-6), 1.0 - 1e-6)
 
 
 @nb.njit(cache=True)

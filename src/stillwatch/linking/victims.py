@@ -31,6 +31,8 @@ LEAST_OWN = 20
 LEAST_BEFORE = 10
 """Of these, before the turn."""
 LEAST_DAYS = 3
+DAY = 86_400_000_000
+"""Microseconds."""
 LEAST_BITS = 20.0
 STRAY = 0.1
 """Most of the events before the turn that may look foreign."""
@@ -77,18 +79,17 @@ def change(foreign: np.ndarray) -> tuple[int, float]:
     return int(places[tried[best]]), float(max(-(log_p[best] + np.log(len(tried))) / np.log(2), 0.0))
 
 
-def turn(times: pa.ChunkedArray, origin: np.ndarray, foreign: np.ndarray) -> dict[str, object] | None:
+def turn(times: np.ndarray, origin: np.ndarray, foreign: np.ndarray) -> dict[str, object] | None:
     """Where one account's events, in order of time, turn foreign: bits, own and foreign events, since; None if not.
 
-    origin: [n] numbers, where each event came from; foreign: [n] whether it is a stream's.
+    times: [n] microseconds; origin: [n] numbers, where each event came from; foreign: [n] whether it is a stream's.
     """
     start, bits = change(foreign)
     own = np.flatnonzero(~foreign)
     before, theirs = own[own < start], start + np.flatnonzero(foreign[start:])
-    day = np.asarray(times.cast(pa.int64()).to_numpy()) // 86_400_000_000
     if bits < LEAST_BITS or len(own) < LEAST_OWN or len(before) < LEAST_BEFORE:
         return None
-    if len(np.unique(day[own])) < LEAST_DAYS:
+    if len(np.unique(times[own] // DAY)) < LEAST_DAYS:
         return None
     if np.isin(origin[theirs], origin[before]).mean() > MOST_OVERLAP:
         return None
@@ -96,7 +97,7 @@ def turn(times: pa.ChunkedArray, origin: np.ndarray, foreign: np.ndarray) -> dic
     if len(after) and np.isin(origin[after], origin[theirs]).mean() > MOST_SHARED:
         return None
     found = {"bits": bits, "own_events": len(foreign) - len(theirs), "foreign_events": len(theirs)}
-    return {**found, "since": times[start].as_py()}
+    return {**found, "since": int(times[start])}
 
 
 def separate(operators: pa.Table, turns: pa.Table, traits: pa.Table, accounts: pa.Table | None = None) -> Separated:
@@ -130,8 +131,12 @@ def separate(operators: pa.Table, turns: pa.Table, traits: pa.Table, accounts: p
 
 def mapped(table: pa.Table, renamed: Mapping[str, str]) -> pa.Table:
     """A table under the operators' new ids."""
-    ids = pa.array([renamed.get(old, old) for old in table["operator_id"].to_pylist()], pa.string())
-    return table.set_column(table.schema.get_field_index("operator_id"), "operator_id", ids)
+    if not renamed:
+        return table
+    ids = table["operator_id"]
+    place = pc.index_in(ids, value_set=pa.array(list(renamed), pa.string()))
+    new = pc.coalesce(pa.array(list(renamed.values()), pa.string()).take(place), ids)
+    return table.set_column(table.schema.get_field_index("operator_id"), "operator_id", new)
 
 
 def _unrelated(turns: pa.Table, operators: pa.Table, traits: pa.Table) -> pa.Array:
