@@ -41,6 +41,12 @@ def test_two_networks_that_nobody_shares_are_two_hands() -> None:
     assert parts({"address": address}, range(90)) == [set(SECOND), set(FIRST)]
 
 
+def test_a_small_class_beside_two_large_rings_is_held_to_what_its_own_accounts_say() -> None:
+    first, second, third = range(160), range(160, 340), range(340, 400)
+    address = exits(first, 8, 320, 1) + exits(second, 8, 360, 2) + exits(third, 8, 80, 3)
+    assert parts({"address": address}, range(400)) == [set(second), set(first), set(third)]
+
+
 def test_one_network_is_one_hand() -> None:
     assert parts({"address": exits(range(90), 8, 80, 1)}, range(90)) == [set(range(90))]
 
@@ -59,6 +65,23 @@ def test_nobody_is_lost_and_evidence_goes_along() -> None:
     hands = hands_of({"address": exits(FIRST, 8, 40, 1) + exits(SECOND, 8, 40, 2)}, [*range(90), NODES - 1])
     assert sorted(np.concatenate([hand.members for hand in hands]).tolist()) == group.members.tolist()
     assert all(hand.hand_log_p == group.hand_log_p and len(hand.proven) == len(hand.members) for hand in hands)
+
+
+def test_what_is_rented_says_nothing_of_one_stock() -> None:
+    """Two rings behind one proxy network with cards of their own; and one ring, cut anywhere."""
+    first, second = np.array(FIRST, np.int64), np.array(range(40, 80), np.int64)
+    network, cards = exits(range(80), 8, 60, 1), exits(range(80), 4, 40, 4)
+    two = shared({"address": network, "payment": exits(FIRST, 4, 20, 2) + exits(range(40, 80), 4, 20, 3)}).null
+    one = shared({"address": network, "payment": cards}).null
+    assert not merging.one_stock(two, first, second)
+    assert merging.one_stock(one, first, second)
+
+
+@given(st.integers(1, 400), st.integers(1, 400))
+def test_a_pair_needs_what_its_own_accounts_can_say(a: int, b: int) -> None:
+    assert float(merging.needed(np.array(a), np.array(b))) == pytest.approx(
+        max(np.log(100.0), merging.EACH * 2 * min(a, b))
+    )
 
 
 counts = st.lists(st.integers(0, 12), min_size=6, max_size=6).map(lambda xs: np.array(xs, np.float64))

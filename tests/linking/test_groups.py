@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 
 from stillwatch.linking import groups
+from stillwatch.linking.matrix import incidence
+from stillwatch.linking.null import null
 from stillwatch.linking.shuffle import shuffled
+from stillwatch.linking.strata import Strata
+from stillwatch.linking.views import view_of
 from tests.linking import arrays, naive
-from tests.linking.small import shared_tokens, small_null
+from tests.linking.small import SCALES, shared_tokens, small_null
 
 
 @pytest.mark.parametrize("strata", [False, True])
@@ -37,6 +41,19 @@ def test_loops_over_the_tokens_of_a_group_agree_with_whole_arrays(seed: int, str
         slow_e = [arrays.against(null, ranked[:seen], ranked[seen:end])[1] for seen, end in blocks]
         whole = groups.together(np.concatenate([np.zeros((0, slow[1].shape[1])), *slow_e]))
         np.testing.assert_allclose(groups.family_log_e(null, members, order), whole, rtol=1e-9, atol=1e-9)
+
+
+def test_a_view_that_says_what_another_says_changes_nothing() -> None:
+    """A prefix of its own for each address: the family has two views and one fact."""
+    one = shared_tokens(60, 5, ("address", "payment"))
+    (address, payment) = (one.rows[:, one.view == v] for v in (0, 1))
+    names = ["address", "address_prefix", "payment"]
+    two = incidence([view_of(name) for name in names], [address, address, payment], 60)
+    rank = np.random.default_rng(1).permutation(60)
+    for size in (5, 12, 30):
+        members = np.sort(rank[:size])
+        single, double = (groups.family_log_e(null(x, Strata.none(60), SCALES), members, rank) for x in (one, two))
+        np.testing.assert_allclose(single, double, rtol=1e-9, atol=1e-9)
 
 
 def test_the_evidence_for_random_groups_is_an_e_value() -> None:
