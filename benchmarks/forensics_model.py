@@ -25,8 +25,10 @@ import numpy.typing as npt
 import torch
 
 import forensics_lab as lab
+from forensics_curves import draw
 from forensics_measure import (
     DECOYS,
+    DRAWS,
     Floats,
     Ints,
     Row,
@@ -52,8 +54,13 @@ NAMES = {
     "fine_tuned": "100 % marked, then fine-tuned on human text",
     "reworded_25": "100 % marked, 25 % of tokens drawn anew",
     "reworded_50": "100 % marked, 50 % of tokens drawn anew",
+    "rewritten": "100 % marked, half of the words exchanged, some moved",
+    "second": "100 % answers of the first student",
     "foreign": "100 % marked, tokeniser of its own",
     "gumbel": "100 % marked (Gumbel-max)",
+    "gumbel_10": "10 % marked (Gumbel-max), 90 % human text",
+    "gumbel_3": "3 % marked (Gumbel-max), 97 % human text",
+    "gumbel_tuned": "100 % marked (Gumbel-max), then fine-tuned on human text",
     "wide": "100 % marked, window of 2",
     "unmarked": "100 % unmarked answers",
     "other_key": "100 % answers marked under another key",
@@ -141,14 +148,17 @@ def main() -> None:
         if student != "foreign":
             rows += distribution_rows(kept, student, alarms)
         print(f"{student}: {time.time() - started:.0f} s", flush=True)
-        if student in {"marked", "marked_10"}:
-            grown[student] = {
-                "text": text_growth(answers, prompts, scheme, "op"),
-                "twins": twin_growth(differences["twins"]),
+        if student not in INNOCENT:
+            grown[student] = {"text": text_growth(answers, prompts, scheme, operator)}
+            grown[student]["text weighted"] = text_growth(answers, prompts, scheme, operator, weighted=True)
+            grown[student] |= {
+                n: twin_growth(differences[n]) for n in ("twins", "twins less human") if n in differences
             }
     result = {
         "sizes": sizes(kept), "load": load, "decoys": DECOYS, "rows": [asdict(row) for row in rows],
-        "false_alarms": alarms, "naive_false_alarms_at_.01": naive, "growth": grown,
+        "false_alarms": alarms, "naive_false_alarms_at_.01": naive, "growth": grown, "draws": DRAWS,
+        "schemes": {name: scheme_of(name).kind for name in kept.students()},
+        "left": {n: float(kept.array(f"left-{n}")) for n in NAMES if (given.folder / f"left-{n}.npy").exists()},
     }  # fmt: skip
     if (given.folder / "canaries-told.npy").exists():
         scores = {name: kept.array(f"canaries-{name}") for name in ("told", "human")}
@@ -158,6 +168,7 @@ def main() -> None:
         temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     if not given.no_page:
         write(result, PAGE, NAMES, "forensics_model.py")
+        draw(result, NAMES)
 
 
 def sizes(kept: Kept) -> dict[str, Any]:
