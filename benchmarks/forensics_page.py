@@ -32,12 +32,6 @@ def p_value(log10_p: float) -> str:
 
 def write(result: Mapping[str, Any], page: Path, names: Mapping[str, str], maker: str) -> None:
     """Put the tables into the page, between the markers of the file that measured."""
-    text = page.read_text(encoding="utf-8")
-    begin, end = f"<!-- measured: benchmarks/{maker} -->", f"<!-- end: benchmarks/{maker} -->"
-    before, found, rest = text.partition(begin)
-    if not found:
-        raise ValueError(f"{page} has no {begin}")
-    after = rest.partition(end)[2]
     parts = [power(result, names), alarms(result), growth(result, names), needed(result, names)]
     if "canaries" in result:
         parts.append(told(result))
@@ -46,7 +40,17 @@ def write(result: Mapping[str, Any], page: Path, names: Mapping[str, str], maker
     if result.get("left"):
         parts.append(left(result, names))
     body = "\n\n".join(parts)
-    page.write_text(f"{before}{begin}\n\n{body}\n\n{end}{after}", encoding="utf-8")
+    between(page, maker, body)
+
+
+def between(page: Path, maker: str, body: str) -> None:
+    """Put text between the markers of the file that measured; ValueError if the page has none."""
+    text = page.read_text(encoding="utf-8")
+    begin, end = f"<!-- measured: benchmarks/{maker} -->", f"<!-- end: benchmarks/{maker} -->"
+    before, found, rest = text.partition(begin)
+    if not found:
+        raise ValueError(f"{page} has no {begin}")
+    page.write_text(f"{before}{begin}\n\n{body}\n\n{end}{rest.partition(end)[2]}", encoding="utf-8")
 
 
 def power(result: Mapping[str, Any], names: Mapping[str, str]) -> str:

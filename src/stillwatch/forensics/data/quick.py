@@ -27,10 +27,9 @@ def strings(lines: Lines, name: str) -> pa.Array | None:
 
 
 def turns(lines: Lines, name: str, askers: Collection[str]) -> tuple[int, pa.Array, Ints] | None:
-    """(rows, texts, row of each from 0) of the answers in column `name`, which holds conversations of turns of plain text."""
+    """(rows, texts, row of each from 0) of the answers in column `name`, which holds turns of plain text."""
     column = _column(lines, name, pa.list_(pa.struct([(key, pa.string()) for key in _TURN])))
-    flat = None if column is None else column.flatten()
-    if flat is None or flat.null_count:
+    if column is None or (flat := column.flatten()).null_count:
         return None
     role, by, value, kind, parts, content, text = flat.flatten()
     if kind.null_count < len(kind) or parts.null_count < len(parts) or text.null_count < len(text):
