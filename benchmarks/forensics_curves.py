@@ -12,6 +12,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
 from scipy import stats
 
 from forensics_page import by_scheme
@@ -22,11 +23,11 @@ SHOWN = ("marked", "marked_10", "marked_3", "fine_tuned", "rewritten", "second",
 
 def draw(result: Mapping[str, Any], names: Mapping[str, str]) -> None:
     """Write the plot."""
-    figure, axes = plt.subplots(1, 3, figsize=(16, 5.2), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(16, 6), layout="constrained")
     _alarms(axes[0], result)
     _power(axes[1], result, names, "text weighted", "tokens of the suspect's text")
     _power(axes[2], result, names, "twins less human", "twins with log-probabilities")
-    axes[1].legend(fontsize=7, loc="upper left")
+    figure.legend(*axes[1].get_legend_handles_labels(), loc="outside lower right", ncols=3, fontsize=8)
     figure.savefig(PLOT, dpi=90, metadata={"Software": None})
 
 
@@ -55,5 +56,6 @@ def _power(axis: Axes, result: Mapping[str, Any], names: Mapping[str, str], stat
             z = [max(point["z"], 0.05) for point in points]
             axis.plot([point["asked"] for point in points], z, marker=".", linewidth=1, label=names[student])
     axis.axhline(5.6, color="0.3", linestyle="--", linewidth=0.8)
-    axis.set(xscale="log", yscale="log", ylim=(0.2, None), xlabel=unit, ylabel="z, mean of ten draws")
+    axis.set(xscale="log", yscale="log", ylim=(0.3, None), xlabel=unit, ylabel="z, mean of ten draws")
+    axis.xaxis.set_minor_formatter(NullFormatter())
     axis.set_title(f"{statistic}: the dashed line accuses")

@@ -133,7 +133,8 @@ def fitted(sizes: Sequence[float], z: Sequence[float]) -> tuple[str, str]:
     slope, start = (float(value) for value in np.polyfit(*zip(*seen, strict=True), 1))
     if slope < LEAST:
         return f"{slope:.2f}", "seen; more adds nothing" if max(z) >= ACCUSING else "not by more of it"
-    return f"{slope:.2f}", f"{_round(math.exp((math.log(ACCUSING) - start) / slope)):,}"
+    need = math.exp((math.log(ACCUSING) - start) / slope)
+    return f"{slope:.2f}", f"under {min(sizes):,.0f}" if need < min(sizes) else f"{_round(need):,}"
 
 
 def _round(number: float) -> int:
@@ -166,9 +167,9 @@ def left(result: Mapping[str, Any], names: Mapping[str, str]) -> str:
 
 
 def needed(result: Mapping[str, Any], names: Mapping[str, str]) -> str:
-    """On paper: units for z of `ACCUSING`, by the root law from what was measured under the right key."""
+    """On paper: units for z of `ACCUSING`, by the root law, which text does not follow."""
     found = {(r["student"], r["statistic"], r["key"]): r for r in result["rows"]}
-    columns = [name for name in COLUMNS if any(s == name for _, s, _ in found)]
+    columns = [name for name in COLUMNS if not name.startswith("text") and any(s == name for _, s, _ in found)]
     lines = ["| student | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for student, name in names.items():
         right = "other" if student == "other_key" else "op"
