@@ -134,8 +134,8 @@ def committed_plan(plan: Plan, lines: list[Commitment]) -> Commitment:
 
 
 def committed_keys(plan: Plan, store: KeyStore, lines: list[Commitment]) -> dict[str, tuple[Key, Commitment]]:
-    """Every key of the plan with its commitment. A refusal if one was never committed, or after it served, or is said to
-    have served at a time that is still to come."""
+    """Every key of the plan with its commitment. A refusal if one was never committed, or after it served, or serves at
+    a time that is still to come."""
     first, now = min(plan.keys.values()), datetime.now(UTC)
     out = {}
     for id, served_from in (*plan.keys.items(), *((name, first) for name in plan.controls)):
