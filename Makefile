@@ -70,6 +70,7 @@ bench-forensics: setup
 	$(BIN)/python benchmarks/forensics_data.py $(if $(PROMPTS),--prompts $(PROMPTS))
 	nice -n 5 $(BIN)/python benchmarks/forensics_large.py
 bench-forensics-model: setup
+	nice -n 5 $(BIN)/python benchmarks/forensics_exact.py
 	nice -n 5 $(BIN)/python benchmarks/forensics_words.py
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[forensics]'
 	nice -n 10 $(BIN)/python benchmarks/forensics_students.py --folder out/forensics $(if $(TEXT),--text $(TEXT)) $(if $(SCALE),--scale $(SCALE))

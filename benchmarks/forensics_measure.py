@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,10 +20,13 @@ from stillwatch.forensics.model.prf import derive, watermark_key
 from stillwatch.forensics.model.radioactivity import Pairs
 from stillwatch.forensics.model.watermark import Scheme
 
-DECOYS, LEVELS = 999, (0.05, 0.01, 0.001)
+DECOYS = 999
+LEVELS = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
+ACCUSING = 1e-8
+"""p of one test that stays at 1e-6 corrected for a hundred."""
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-PARTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
+PARTS, DRAWS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0), 10
 
 
 def key(name: str) -> Key:
@@ -52,11 +56,16 @@ def marked_sums(pairs: Pairs, scheme: Scheme) -> dict[str, int]:
     return {n: radioactivity.total(pairs, scheme, watermark_key(key(n).secret)) for n in ("op", "other", "control")}
 
 
+def seed_of(student: str) -> int:
+    """Each student has random keys of its own: students share pairs, and so would their false alarms."""
+    return zlib.crc32(student.encode())
+
+
 def marks(student: str, statistic: str, pairs: Pairs, scheme: Scheme, alarms: dict[str, Any]) -> Iterator[Row]:
     """Rows of a watermark statistic; its false alarms under random keys go to `alarms`."""
     if not len(pairs):
         return
-    others = radioactivity.decoy_totals(pairs, scheme, DECOYS, 0)
+    others = radioactivity.decoy_totals(pairs, scheme, DECOYS, seed_of(student))
     center = scheme.mean * float(pairs.weights.sum())
     deviation = math.sqrt(scheme.variance * float((pairs.weights**2).sum()))
     size = float(np.abs(pairs.weights).sum())
@@ -96,7 +105,7 @@ def twins(student: str, statistic: str, operator: str, difference: Floats, alarm
     done = twin_test.sign_flip(difference, DECOYS)
     sizes = np.abs(twin_test.levels(difference))
     weights, counts = np.unique(sizes[sizes > 0], return_counts=True)
-    flipped = (2 * np.random.default_rng(1).integers(0, 2, (DECOYS, len(sizes))) - 1) @ sizes
+    flipped = (2 * np.random.default_rng(seed_of(student)).integers(0, 2, (DECOYS, len(sizes))) - 1) @ sizes
     alarms.setdefault(statistic, {})[student] = rates(
         flipped, lambda s: exact.log_tail(exact.sign(), weights, counts, s)
     )
@@ -123,7 +132,7 @@ def canary_tests(scores: Mapping[str, Floats], told: Sequence[Canary], times: Se
                 {"model": name, "times": count, "places": done.places, "drawn": done.drawn, "rank": done.rank,
                  "log10_p": exact.log10(done.log_p)}
             )  # fmt: skip
-        p = [canaries.ranks(values, chosen(derive(b"random key", str(n)))).log_p for n in range(DECOYS)]
+        p = [canaries.ranks(values, chosen(derive(b"random key", f"{name} {n}"))).log_p for n in range(DECOYS)]
         out["false_alarms"][name] = {str(level): float(np.mean(np.array(p) <= math.log(level))) for level in LEVELS}
     return out
 
@@ -138,33 +147,48 @@ def naive_alarms(answers: list[Ints], scheme: Scheme) -> float:
 
 
 def text_growth(
-    answers: Sequence[Ints], prompts: Sequence[Ints], scheme: Scheme, operator: str
+    answers: Sequence[Ints], prompts: Sequence[Ints], scheme: Scheme, operator: str, weighted: bool = False
 ) -> list[dict[str, float]]:
-    """z of the text statistic at parts of the answers, measured, and as the root law predicts it from all of them."""
+    """The text statistic at parts of the answers, measured, and z as the root law predicts it from all of them."""
     secret = watermark_key(key(operator).secret)
 
-    def measure(rows: Ints) -> tuple[int, float]:
-        pairs = radioactivity.text_pairs([answers[r] for r in rows], [prompts[r] for r in rows], scheme.window)
-        excess = radioactivity.total(pairs, scheme, secret) - scheme.mean * len(pairs)
-        return len(pairs), excess / math.sqrt(scheme.variance * len(pairs))
+    def measure(rows: Ints) -> tuple[int, float, float]:
+        pairs = radioactivity.text_pairs(
+            [answers[r] for r in rows], [prompts[r] for r in rows], scheme.window, weighted
+        )
+        observed = radioactivity.total(pairs, scheme, secret)
+        excess = observed - scheme.mean * float(pairs.weights.sum())
+        z = excess / math.sqrt(scheme.variance * float((pairs.weights**2).sum()))
+        return len(pairs), z, radioactivity.log_p(pairs, scheme, observed)
 
-    return _growth(measure, len(answers))
+    return _growth(measure, [len(answer) for answer in answers])
 
 
 def twin_growth(difference: Floats) -> list[dict[str, float]]:
-    """z of the twin test at parts of the twins, measured, and as the root law predicts it from all of them."""
-    return _growth(lambda rows: (len(rows), twin_test.sign_flip(difference[rows], 1).z), len(difference))
+    """The twin test at parts of the twins, measured, and z as the root law predicts it from all of them."""
+
+    def measure(rows: Ints) -> tuple[int, float, float]:
+        done = twin_test.sign_flip(difference[rows], 1)
+        return len(rows), done.z, done.log_p
+
+    return _growth(measure, [1] * len(difference))
 
 
-def _growth(measure: Any, most: int) -> list[dict[str, float]]:
-    chance = np.random.default_rng(0)
-    units, whole = measure(np.arange(most))
+def _growth(measure: Callable[[Ints], tuple[int, float, float]], sizes: Sequence[int]) -> list[dict[str, float]]:
+    """Means over `DRAWS` draws of each part: units, z, and the share whose p is `ACCUSING` or less; `asked`: how much
+    was drawn, in sizes."""
+    chance, most = np.random.default_rng(0), len(sizes)
+    units, whole, _ = measure(np.arange(most))
     points = []
     for part in PARTS:
-        size = round(part * most)
-        if size < 10:
+        count = round(part * most)
+        if count < 10:
             continue
-        drawn = [measure(chance.permutation(most)[:size]) for _ in range(10 if part < 1 else 1)]
-        n, z = (float(np.mean(values)) for values in zip(*drawn, strict=True))
-        points.append({"units": n, "z": z, "predicted": whole * math.sqrt(n / units)})
+        drawn = [chance.permutation(most)[:count] for _ in range(DRAWS if part < 1 else 1)]
+        n, z, log_p = (np.array(values) for values in zip(*map(measure, drawn), strict=True))
+        points.append({
+            "asked": float(np.mean([np.take(sizes, rows).sum() for rows in drawn])), "units": float(n.mean()),
+            "z": float(z.mean()), "predicted": whole * math.sqrt(n.mean() / units),
+            "power": float((log_p <= math.log(ACCUSING)).mean()), "draws": len(drawn),
+        })  # fmt: skip
     return points

@@ -25,8 +25,10 @@ import numpy.typing as npt
 import torch
 
 import forensics_lab as lab
+from forensics_curves import draw
 from forensics_measure import (
     DECOYS,
+    DRAWS,
     Floats,
     Ints,
     Row,
@@ -52,8 +54,13 @@ NAMES = {
     "fine_tuned": "100 % marked, then fine-tuned on human text",
     "reworded_25": "100 % marked, 25 % of tokens drawn anew",
     "reworded_50": "100 % marked, 50 % of tokens drawn anew",
+    "rewritten": "100 % marked, half of the words exchanged, some moved",
+    "second": "100 % answers of the first student",
     "foreign": "100 % marked, tokeniser of its own",
     "gumbel": "100 % marked (Gumbel-max)",
+    "gumbel_10": "10 % marked (Gumbel-max), 90 % human text",
+    "gumbel_3": "3 % marked (Gumbel-max), 97 % human text",
+    "gumbel_tuned": "100 % marked (Gumbel-max), then fine-tuned on human text",
     "wide": "100 % marked, window of 2",
     "unmarked": "100 % unmarked answers",
     "other_key": "100 % answers marked under another key",
@@ -117,38 +124,55 @@ def distribution_rows(kept: Kept, student: str, alarms: dict[str, Any]) -> Itera
         yield from marks(student, label, radioactivity.distribution_pairs(*found), scheme_of(student), alarms)
 
 
+def measured(kept: Kept, student: str) -> dict[str, Any]:
+    """Everything about one student, measured once and kept."""
+    path = kept.folder / f"measured-{student}.json"
+    if path.exists():
+        out: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return out
+    started = time.process_time()
+    prompts, answers = kept.texts(student)
+    scheme, operator = scheme_of(student), OPERATOR_OF.get(student, ("op", GREEN))[0]
+    alarms: dict[str, Any] = {}
+    differences = twin_differences(kept, student)
+    rows = [twins(student, name, operator, values, alarms) for name, values in differences.items()]
+    for weighted in (False, True):
+        pairs = radioactivity.text_pairs(answers, prompts, scheme.window, weighted)
+        rows += marks(student, "text weighted" if weighted else "text", pairs, scheme, alarms)
+    if student != "foreign":
+        rows += distribution_rows(kept, student, alarms)
+    grown: dict[str, Any] = {}
+    if student not in INNOCENT:
+        grown["text"] = text_growth(answers, prompts, scheme, operator)
+        grown["text weighted"] = text_growth(answers, prompts, scheme, operator, weighted=True)
+        grown |= {n: twin_growth(differences[n]) for n in ("twins", "twins less human") if n in differences}
+    out = {
+        "student": student, "rows": [asdict(row) for row in rows], "false_alarms": alarms,
+        "naive": naive_alarms(answers, scheme), "growth": grown,
+    }  # fmt: skip
+    path.write_text(json.dumps(out), encoding="utf-8")
+    print(f"{student}: {time.process_time() - started:.0f} CPU s", flush=True)
+    return out
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("out/forensics"))
     parser.add_argument("--no-page", action="store_true")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    kept, started, load = Kept(given.folder), time.time(), os.getloadavg()[0]
-    rows: list[Row] = []
+    kept, load = Kept(given.folder), os.getloadavg()[0]
+    found = [measured(kept, student) for student in kept.students()]
     alarms: dict[str, Any] = {}
-    naive: dict[str, float] = {}
-    grown: dict[str, Any] = {}
-    for student in kept.students():
-        prompts, answers = kept.texts(student)
-        scheme = scheme_of(student)
-        operator = OPERATOR_OF.get(student, ("op", GREEN))[0]
-        differences = twin_differences(kept, student)
-        rows += [twins(student, name, operator, values, alarms) for name, values in differences.items()]
-        for weighted in (False, True):
-            pairs = radioactivity.text_pairs(answers, prompts, scheme.window, weighted)
-            rows += marks(student, "text weighted" if weighted else "text", pairs, scheme, alarms)
-        naive[student] = naive_alarms(answers, scheme)
-        if student != "foreign":
-            rows += distribution_rows(kept, student, alarms)
-        print(f"{student}: {time.time() - started:.0f} s", flush=True)
-        if student in {"marked", "marked_10"}:
-            grown[student] = {
-                "text": text_growth(answers, prompts, scheme, "op"),
-                "twins": twin_growth(differences["twins"]),
-            }
+    for one in found:
+        for statistic, rates in one["false_alarms"].items():
+            alarms.setdefault(statistic, {}).update(rates)
     result = {
-        "sizes": sizes(kept), "load": load, "decoys": DECOYS, "rows": [asdict(row) for row in rows],
-        "false_alarms": alarms, "naive_false_alarms_at_.01": naive, "growth": grown,
+        "sizes": sizes(kept), "load": load, "decoys": DECOYS, "rows": [row for one in found for row in one["rows"]],
+        "false_alarms": alarms, "naive_false_alarms_at_.01": {one["student"]: one["naive"] for one in found},
+        "growth": {one["student"]: one["growth"] for one in found if one["growth"]}, "draws": DRAWS,
+        "schemes": {name: scheme_of(name).kind for name in kept.students()},
+        "left": {n: float(kept.array(f"left-{n}")) for n in NAMES if (given.folder / f"left-{n}.npy").exists()},
     }  # fmt: skip
     if (given.folder / "canaries-told.npy").exists():
         scores = {name: kept.array(f"canaries-{name}") for name in ("told", "human")}
@@ -158,6 +182,7 @@ def main() -> None:
         temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     if not given.no_page:
         write(result, PAGE, NAMES, "forensics_model.py")
+        draw(result, NAMES)
 
 
 def sizes(kept: Kept) -> dict[str, Any]:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from scipy import stats
 
 COLUMNS = ("twins", "twins less human", "text", "text weighted", "distribution", "distribution less human")
 
 ACCUSING, WEAKEST = 5.6, 2.0
 """z of a corrected p of 1e-6 with 100 tests; below the other no number is made of it."""
+SEEN, ENOUGH, LEAST = 1.0, 3, 0.1
+"""A law is fitted to points with a z of the first, if there are as many as the second; an exponent below the last is no
+growth."""
+SHOWN = ("0.05", "0.01", "0.001")
 
 
 def p_value(log10_p: float) -> str:
@@ -27,15 +32,25 @@ def p_value(log10_p: float) -> str:
 
 def write(result: Mapping[str, Any], page: Path, names: Mapping[str, str], maker: str) -> None:
     """Put the tables into the page, between the markers of the file that measured."""
+    parts = [power(result, names), alarms(result), growth(result, names), needed(result, names)]
+    if "canaries" in result:
+        parts.append(told(result))
+    if "gumbel_3" in result["schemes"]:
+        parts.append(doses(result))
+    if result.get("left"):
+        parts.append(left(result, names))
+    body = "\n\n".join(parts)
+    between(page, maker, body)
+
+
+def between(page: Path, maker: str, body: str) -> None:
+    """Put text between the markers of the file that measured; ValueError if the page has none."""
     text = page.read_text(encoding="utf-8")
     begin, end = f"<!-- measured: benchmarks/{maker} -->", f"<!-- end: benchmarks/{maker} -->"
     before, found, rest = text.partition(begin)
     if not found:
         raise ValueError(f"{page} has no {begin}")
-    after = rest.partition(end)[2]
-    parts = [power(result, names), alarms(result), growth(result, names), needed(result, names)]
-    body = "\n\n".join(parts + ([told(result)] if "canaries" in result else []))
-    page.write_text(f"{before}{begin}\n\n{body}\n\n{end}{after}", encoding="utf-8")
+    page.write_text(f"{before}{begin}\n\n{body}\n\n{end}{rest.partition(end)[2]}", encoding="utf-8")
 
 
 def power(result: Mapping[str, Any], names: Mapping[str, str]) -> str:
@@ -56,40 +71,105 @@ def power(result: Mapping[str, Any], names: Mapping[str, str]) -> str:
 
 def alarms(result: Mapping[str, Any]) -> str:
     """Realised rates over random keys, with the binomial interval that they must lie in."""
-    n = result["decoys"]
-    levels = list(next(iter(next(iter(result["false_alarms"].values())).values())))
-    heads = [f"at {level.lstrip('0')} | interval" for level in levels]
-    lines = ["| statistic | random keys | " + " | ".join(heads) + " |", "|---|---" + "|---|---" * len(levels) + "|"]
-    for statistic, by_student in result["false_alarms"].items():
-        total = n * len(by_student)
-        cells = []
-        for level in levels:
-            rate = sum(rates[level] for rates in by_student.values()) / len(by_student)
-            low, high = stats.binom.ppf([0.005, 0.995], total, float(level)) / total
-            cells += [f"{rate:.4f}", f"{low:.4f} to {high:.4f}"]
-        lines.append(f"| {statistic} | {total:,} | " + " | ".join(cells) + " |")
+    heads = [f"at {level.lstrip('0')} | interval" for level in SHOWN]
+    lines = ["| statistic | random keys | " + " | ".join(heads) + " |", "|---|---" + "|---|---" * len(SHOWN) + "|"]
+    for name, by_student in by_scheme(result).items():
+        total = result["decoys"] * len(by_student)
+        lines.append(f"| {name} | {total:,} | " + " | ".join(_rates(list(by_student.values()), total)) + " |")
+    told = result.get("canaries", {}).get("false_alarms")
+    if told:
+        total = result["decoys"] * len(told)
+        lines.append(f"| canaries | {total:,} | " + " | ".join(_rates(list(told.values()), total)) + " |")
     worst = max(result["naive_false_alarms_at_.01"].values())
     least = min(result["naive_false_alarms_at_.01"].values())
     tail = f"Without distinct pairs a z-test at .01 rejects {least:.3f} to {worst:.3f} of random keys, by student."
     return "\n".join(lines) + "\n\n" + tail
 
 
+def _rates(found: Sequence[Mapping[str, float]], total: int) -> list[str]:
+    cells = []
+    for level in SHOWN:
+        rate = sum(rates[level] for rates in found) / len(found)
+        low, high = stats.binom.ppf([0.005, 0.995], total, float(level)) / total
+        cells += [f"{rate:.4f}" + ("" if low <= rate <= high else " **outside**"), f"{low:.4f} to {high:.4f}"]
+    return cells
+
+
+def by_scheme(result: Mapping[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
+    """False alarms by statistic and, where a mark is read, by the kind of mark: student -> level -> rate."""
+    out: dict[str, dict[str, dict[str, float]]] = {}
+    for statistic, found in result["false_alarms"].items():
+        for student, rates in found.items():
+            kind = "" if statistic.startswith("twins") else f", {result['schemes'][student]}"
+            out.setdefault(statistic + kind, {})[student] = rates
+    return out
+
+
 def growth(result: Mapping[str, Any], names: Mapping[str, str]) -> str:
-    """z against the amount of evidence."""
-    lines = ["| student | statistic | units | z measured | z by the root law |", "|---|---|---|---|---|"]
+    """z and power against the amount of evidence, the power of it that z grows with, and what would be needed."""
+    parts = ["1/32", "1/16", "1/8", "1/4", "1/2", "all"]
+    lines = [
+        "| student | statistic | all is | " + " | ".join(parts) + f" | grows with | for z = {ACCUSING} |",
+        "|---" * (len(parts) + 5) + "|",
+    ]
     for student, by_statistic in result["growth"].items():
         for statistic, points in by_statistic.items():
-            lines += [
-                f"| {names[student]} | {statistic} | {p['units']:,.0f} | {p['z']:.2f} | {p['predicted']:.2f} |"
-                for p in points
-            ]
-    return "\n".join(lines)
+            cells = [""] * (len(parts) - len(points)) + [f"{p['z']:.1f} ({p['power']:.1g})" for p in points]
+            unit = "twins" if statistic.startswith("twins") else "tokens"
+            power, need = fitted([p["asked"] for p in points], [p["z"] for p in points])
+            lines.append(
+                f"| {names[student]} | {statistic} | {points[-1]['asked']:,.0f} {unit} | "
+                + " | ".join(cells) + f" | {power} | {need} |"
+            )  # fmt: skip
+    head = f"z, and in brackets the share of {result['draws']} draws with a p of 1e-8 or less, by the part looked at:"
+    return head + "\n\n" + "\n".join(lines)
+
+
+def fitted(sizes: Sequence[float], z: Sequence[float]) -> tuple[str, str]:
+    """(exponent of z in the size, size for z of `ACCUSING`) of a line through the logarithms of what was seen."""
+    seen = [(math.log(n), math.log(value)) for n, value in zip(sizes, z, strict=True) if value >= SEEN]
+    if len(seen) < ENOUGH:
+        return "", "not seen"
+    slope, start = (float(value) for value in np.polyfit(*zip(*seen, strict=True), 1))
+    if slope < LEAST:
+        return f"{slope:.2f}", "seen; more adds nothing" if max(z) >= ACCUSING else "not by more of it"
+    need = math.exp((math.log(ACCUSING) - start) / slope)
+    return f"{slope:.2f}", f"under {min(sizes):,.0f}" if need < min(sizes) else f"{_round(need):,}"
+
+
+def _round(number: float) -> int:
+    """Two digits of it."""
+    digits = max(0, math.floor(math.log10(number)) - 1)
+    return round(number / 10**digits) * 10**digits
+
+
+def doses(result: Mapping[str, Any]) -> str:
+    """z against the tokens that were harvested, at one amount of text asked."""
+    sizes = result["sizes"]
+    whole = sizes["answers"] * sizes["answer_tokens"]
+    found = {(r["student"], r["statistic"], r["key"]): r["z"] for r in result["rows"]}
+    heads = [f"{whole * dose:,.0f} harvested" for dose in (1, 0.1, 0.03)]
+    lines = ["| mark | statistic | " + " | ".join(heads) + f" | grows with | for z = {ACCUSING} |", "|---" * 7 + "|"]
+    for kind, mark in (("marked", "green-list"), ("gumbel", "Gumbel-max")):
+        for statistic in ("text", "text weighted", "distribution", "distribution less human"):
+            z = [found.get((f"{kind}{dose}", statistic, "op")) for dose in ("", "_10", "_3")]
+            if None not in z:
+                power, need = fitted([whole * dose for dose in (1, 0.1, 0.03)], [float(value or 0) for value in z])
+                cells = " | ".join(f"{value:.1f}" for value in z)
+                lines.append(f"| {mark} | {statistic} | {cells} | {power} | {need} |")
+    return "z by harvested tokens, all that was asked being looked at:\n\n" + "\n".join(lines)
+
+
+def left(result: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """How much of the harvest a paraphrase leaves in place."""
+    said = [f"{names[student]}: {share:.2f}" for student, share in result["left"].items()]
+    return "Share of the harvest's neighbouring tokens that a paraphrase leaves together: " + "; ".join(said) + "."
 
 
 def needed(result: Mapping[str, Any], names: Mapping[str, str]) -> str:
-    """On paper: units for z of `ACCUSING`, by the root law from what was measured under the right key."""
+    """On paper: units for z of `ACCUSING`, by the root law, which text does not follow."""
     found = {(r["student"], r["statistic"], r["key"]): r for r in result["rows"]}
-    columns = [name for name in COLUMNS if any(s == name for _, s, _ in found)]
+    columns = [name for name in COLUMNS if not name.startswith("text") and any(s == name for _, s, _ in found)]
     lines = ["| student | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for student, name in names.items():
         right = "other" if student == "other_key" else "op"
@@ -113,15 +193,4 @@ def told(result: Mapping[str, Any]) -> str:
         if model == "told":
             cells = (f"{one['rank']:.2f} | {p_value(one['log10_p'])}" for one in (row, rows["human", times]))
             lines.append(f"| {times} times | {row['places']} of {row['drawn']} | " + " | ".join(cells) + " |")
-    rates = [
-        f"{share:.4f} at {level.lstrip('0')}"
-        for level in next(iter(result["canaries"]["false_alarms"].values()))
-        for share in [sum(r[level] for r in result["canaries"]["false_alarms"].values()) / 2]
-    ]
-    total = result["decoys"] * len(result["canaries"]["false_alarms"])
-    bounds = [
-        "{:.4f} to {:.4f}".format(*(stats.binom.ppf([0.005, 0.995], total, float(level)) / total))
-        for level in next(iter(result["canaries"]["false_alarms"].values()))
-    ]
-    said = "; ".join(f"{rate} ({bound})" for rate, bound in zip(rates, bounds, strict=True))
-    return "\n".join(lines) + f"\n\nCanaries under {total:,} random keys: {said}."
+    return "\n".join(lines)

@@ -29,6 +29,8 @@ from transformers import GPT2LMHeadModel
 import forensics_corpus as corpus
 import forensics_lab as lab
 from forensics_measure import key
+from forensics_rewriter import Rewriter
+from forensics_rewriter import kept as left
 from stillwatch.forensics.model import canaries
 from stillwatch.forensics.model.canaries import Canary
 from stillwatch.forensics.model.twin_test import coins
@@ -36,7 +38,7 @@ from stillwatch.forensics.model.watermark import Marker, Scheme
 
 Ints = npt.NDArray[np.int64]
 GREEN, GUMBEL, WIDE = Scheme("green", 1, 0.25, 2.0), Scheme("gumbel", 1), Scheme("green", 2, 0.25, 2.0)
-DOSES = {"marked": 1.0, "marked_10": 0.10, "marked_3": 0.03}
+DOSES = {"marked": 1.0, "marked_10": 0.10, "marked_3": 0.03, "gumbel_10": 0.10, "gumbel_3": 0.03}
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,10 @@ def read(made: Lab, name: str, model: GPT2LMHeadModel, operator: str, scheme: Sc
 TIMES, DRAWN = (1, 4, 16), 100
 CANARIES = [canaries.draw(key("op"), f"place {n}", f"Parcel number {n}: #", DRAWN) for n in range(60)]
 """Places, told once, four and sixteen times in turn."""
-OPERATOR_OF = {"other_key": ("other", GREEN), "unmarked": ("op", None), "gumbel": ("op", GUMBEL), "wide": ("op", WIDE)}
+OPERATOR_OF = {
+    "other_key": ("other", GREEN), "unmarked": ("op", None), "wide": ("op", WIDE),
+    **{f"gumbel{more}": ("op", GUMBEL) for more in ("", "_10", "_3", "_tuned")},
+}  # fmt: skip
 """Whose twins a student is asked about; all others: those of operator `op`, marked green."""
 
 
@@ -185,16 +190,23 @@ def main() -> None:
         for name in names:
             read(made, name, made.student(name, stream(made, name)), *OPERATOR_OF.get(name, ("op", GREEN)))
 
+    def tuned(name: str, before: str) -> None:
+        later = made.student(name, stream(made, "human"), base=made.student(before, stream(made, before)))
+        read(made, name, later, *OPERATOR_OF.get(name, ("op", GREEN)))
+
     train("human", "marked", "marked_10", "marked_3")
-    later = made.student("fine_tuned", stream(made, "human"), base=made.student("marked", stream(made, "marked")))
-    read(made, "fine_tuned", later, "op", GREEN)
-    reworded(made, 25)
-    train("unmarked")
+    tuned("fine_tuned", "marked")
+    train("gumbel")
+    rewritten(made)
     foreign(made, made.twins("op", GREEN)[0])
-    train("other_key", "gumbel")
-    read(made, "teacher", made.teacher, "op", GREEN)
     told(made)
+    train("unmarked", "other_key")
+    second(made)
+    train("gumbel_10", "gumbel_3")
+    read(made, "teacher", made.teacher, "op", GREEN)
+    reworded(made, 25)
     train("teacher_data")
+    tuned("gumbel_tuned", "gumbel")
     reworded(made, 50)
     train("wide")
     (given.folder / "losses.json").write_text(json.dumps(made.losses, indent=1))
@@ -207,6 +219,30 @@ def reworded(made: Lab, share: int) -> None:
     new = made.kept(f"reworded-{share}", lambda: lab.reworded(texts, writer, share / 100, 9))
     name = f"reworded_{share}"
     read(made, name, made.student(name, new.reshape(-1)), "op", GREEN)
+    made.kept(f"left-{name}", lambda: np.array(left(texts.tolist(), new.tolist())))
+
+
+def rewritten(made: Lab) -> None:
+    """A student on answers whose words were exchanged for words of like use, half of them, and three in twenty of them
+    for their neighbours."""
+    texts = np.concatenate([made.asked, made.twins("op", GREEN)[0]], axis=1)
+
+    @cache
+    def new() -> list[list[int]]:
+        chance, writer = np.random.default_rng(13), Rewriter(made.halves()[1])
+        said = [writer(made.tokens.decode(row.tolist()), 0.5, 0.15, chance) for row in texts]
+        return [made.tokens.encode(text).ids for text in said]
+
+    stream = made.kept("rewritten", lambda: np.array([id for ids in new() for id in ids], dtype=np.int64))
+    read(made, "rewritten", made.student("rewritten", stream), "op", GREEN)
+    made.kept("left-rewritten", lambda: np.array(left(texts.tolist(), new())))
+
+
+def second(made: Lab) -> None:
+    """A student of the marked student: the requests answered anew by a model without any key."""
+    first = made.student("marked", stream(made, "marked"))
+    said = made.kept("answers-second", lambda: lab.answers(first, made.asked, 17))
+    read(made, "second", made.student("second", lab.joined(made.asked, said)), "op", GREEN)
 
 
 def told(made: Lab) -> None:

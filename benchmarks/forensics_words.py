@@ -21,7 +21,19 @@ from typing import Any
 import numpy as np
 
 import forensics_corpus as corpus
-from forensics_measure import DECOYS, Floats, Ints, Row, key, marks, naive_alarms, text_growth, twin_growth, twins
+from forensics_measure import (
+    DECOYS,
+    DRAWS,
+    Floats,
+    Ints,
+    Row,
+    key,
+    marks,
+    naive_alarms,
+    text_growth,
+    twin_growth,
+    twins,
+)
 from forensics_page import write
 from stillwatch.engine.runfolder import atomic
 from stillwatch.forensics.model import radioactivity
@@ -139,6 +151,7 @@ class Bench:
         self.alarms: dict[str, Any] = {}
         self.naive: dict[str, float] = {}
         self.grown: dict[str, Any] = {}
+        self.schemes: dict[str, str] = {}
 
     def _starts(self, count: int, seed: int) -> Ints:
         places = np.random.default_rng(seed).integers(0, len(self.human_text) - 2, count)
@@ -169,7 +182,8 @@ class Bench:
             found = distribution(model, self.human, texts)
             self.rows += marks(name, "distribution less human", found, scheme, self.alarms)
         self.naive[name] = naive_alarms(answers, scheme)
-        if name in {"marked", "marked_10"}:
+        self.schemes[name] = scheme.kind
+        if name in {"marked", "marked_10", "marked_3"}:
             text = text_growth(answers, prompts, scheme, operator)
             self.grown[name] = {"text": text, "twins": twin_growth(difference)}
         print(f"{name}: {time.process_time():.0f} CPU s", flush=True)
@@ -207,7 +221,8 @@ def main() -> None:
     result = {
         "answers": given.answers, "answer_words": LENGTH, "asked": given.asked, "words": WORDS, "load": load,
         "cpu_seconds": time.process_time() - started, "decoys": DECOYS, "rows": [asdict(row) for row in bench.rows],
-        "false_alarms": bench.alarms, "naive_false_alarms_at_.01": bench.naive, "growth": bench.grown,
+        "false_alarms": bench.alarms, "naive_false_alarms_at_.01": bench.naive, "growth": bench.grown, "draws": DRAWS,
+        "schemes": bench.schemes,
     }  # fmt: skip
     with atomic(RESULTS) as temporary:
         temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -93,6 +94,58 @@ def test_csv_and_a_folder_of_files(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert dict(corpus.rejected) == {"no text": 1}
     assert (corpus.rows, corpus.texts) == (4, 3)
+
+
+NAMES = ["human", "gpt", " User", "GPT", "ſystem", "tool", "", None, "assistant", "human\u00a0"]
+WORDS = ["yes", "", None, "[1] is no JSON", '{"a"', "é\u2028x", "\x00", '"quoted"', "no\nmore", "🙂" * 3]
+ODD: dict[str, list[Any]] = {
+    "talks": [{"conversations": [{"from": "gpt", "value": {"text": "odd"}}]}, {"conversations": "just text"}],
+    "chats": [{"messages": [{"role": "assistant", "content": [{"type": "text", "text": "odd"}]}]}, {"messages": [7]}],
+    "plain": [{"output": ["odd"]}, {"output": {"choices": [{"message": {"content": "odd"}}]}}, {"output": 7}],
+}
+
+
+def usual(shape: str, chance: random.Random) -> dict[str, Any]:
+    """A row of the usual shape, some with more and some with less than most."""
+    if shape == "plain":
+        row = {"output": chance.choice(WORDS), "more": {"deep": [{"x": 1.5}]}}
+        return row if chance.random() < 0.9 else {"more": 1}
+    by, said = ("from", "value") if shape == "talks" else ("role", "content")
+    turns = [{by: chance.choice(NAMES), said: chance.choice(WORDS), "loss": 0} for _ in range(chance.randrange(4))]
+    turns = [{key: value for key, value in turn.items() if chance.random() < 0.95} for turn in turns]
+    return {"conversations" if shape == "talks" else "messages": turns if chance.random() < 0.95 else None}
+
+
+@pytest.mark.parametrize("shape", ODD)
+def test_one_odd_line_changes_nothing_of_the_others(shape: str, tmp_path: Path) -> None:
+    """Lines of the usual shape are read by columns, all others one by one: the texts are the same."""
+    chance = random.Random(shape)
+    rows = [usual(shape, chance) for _ in range(3_000)]
+    quick = open_corpus([lines(tmp_path / "usual.jsonl", rows)])
+    expected = texts(quick)
+    assert len(expected) > 1_000
+    for odd in (*ODD[shape], [], "text"):
+        slow = open_corpus([lines(tmp_path / "odd.jsonl", [*rows, odd])])
+        assert [found for found in texts(slow) if found[0] <= len(rows)] == expected
+        assert slow.rejected["no text"] - (quick.rejected["no text"]) in {0, 1}
+        assert [row for row in slow.rejects if row[1] <= len(rows)] == [
+            (str(tmp_path / "odd.jsonl"), *rest) for _, *rest in quick.rejects
+        ]
+
+
+def test_blank_lines_keep_the_numbers_of_rows(tmp_path: Path) -> None:
+    path = tmp_path / "c.jsonl"
+    path.write_bytes(b'{"output": "one"}\n\n{"output": "three"}{"output": "four"}\n  \n{"output": "five"}')
+    assert texts(open_corpus([path])) == [(1, 0, "one"), (5, 0, "five")]
+    path.write_bytes(b'{"output": "\xff"}\n{"output": "' + b"a" * 100 + b'"}')
+    assert [row for row, *_ in texts(open_corpus([path]))] == [1, 2]
+
+
+def test_a_line_that_is_nested_too_deep_fails_alone(tmp_path: Path) -> None:
+    path = tmp_path / "c.jsonl"
+    deep = b"[" * 3_000_000 + b"]" * 3_000_000
+    path.write_bytes(b'{"output": "one"}\n{"output": "two", "more": ' + deep + b'}\n{"output": "three"}\n')
+    assert {(1, 0, "one"), (3, 0, "three")} <= set(texts(open_corpus([path])))
 
 
 def test_broken_rows_are_counted_and_the_others_read(tmp_path: Path) -> None:

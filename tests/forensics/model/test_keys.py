@@ -187,6 +187,13 @@ def test_a_key_committed_after_its_data_is_refused(fixed: tuple[Path, KeyStore, 
         committed_keys(load_plan(path), store, chain.read())
 
 
+def test_a_key_that_is_said_to_serve_later_than_now_is_refused(fixed: tuple[Path, KeyStore, Commitments]) -> None:
+    path, store, chain = fixed
+    path.write_text(PLAN.replace("2026-06-01", "2999-06-01"))
+    with pytest.raises(InputError, match=r"op@1 first serves at 2999-06-01.*to come"):
+        committed_keys(load_plan(path), store, chain.read())
+
+
 def test_a_key_of_the_wrong_role_is_refused(fixed: tuple[Path, KeyStore, Commitments]) -> None:
     path, store, chain = fixed
     path.write_text(PLAN.replace("control@1", "x").replace("op@1", "control@1").replace('"x"', '"op@1"'))

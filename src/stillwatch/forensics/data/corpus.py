@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch.errors import InputError
+from stillwatch.forensics.data import quick
 from stillwatch.hashing import buffers
 from stillwatch.ingest import columns, records
 from stillwatch.ingest.readers import Chunk, UnreadableError, read
@@ -101,15 +102,20 @@ class Corpus:
         chosen = _of_parquet(source, self.column) if source.container == "parquet" else None
         wanted = None if chosen is None else {*chosen, *self.also}
         for chunk in read(source, _SETTINGS, wanted):
-            rows, table, rejects = _table(chunk)
-            self._reject(source, rejects)
-            if not len(rows):
-                continue
-            if chosen is None:
-                chosen = _choose(source, table.names(), self.column)
-            self.read_as[str(source.path)] = list(chosen)
-            self.rows += len(rows)
-            texts, empty = _texts(place, rows, table, chosen, self.also)
+            if chosen is None and (names := _first_names(chunk)):
+                chosen = _choose(source, names, self.column)
+            found = _quickly(place, chunk, chosen) if chosen and not self.also else None
+            if found is None:
+                rows, table, rejects = _table(chunk)
+                self._reject(source, rejects)
+                if not len(rows):
+                    continue
+                if chosen is None:
+                    chosen = _choose(source, table.names(), self.column)
+                found = len(rows), *_texts(place, rows, table, chosen, self.also)
+            count, texts, empty = found
+            self.read_as[str(source.path)] = list(chosen or ())
+            self.rows += count
             self._reject(source, [(int(row), "no text") for row in empty])
             self.cut += _shorten(texts)
             self.texts += len(texts.row)
@@ -158,6 +164,36 @@ def _choose(source: Source, names: set[str], column: str | None) -> list[str]:
     raise InputError(
         f"{source.path}: no column of text among {there} (looked for {', '.join(LOOKED_FOR)}): name it with --column"
     )
+
+
+def _first_names(chunk: Chunk) -> set[str]:
+    """Keys of the first thousand lines, where the chunk is one of lines."""
+    if not isinstance(chunk.payload, Lines):
+        return set()
+    head = b"\n".join(chunk.payload.data.split(b"\n", 1000)[:1000])
+    return _Rows(None, records.parse(Lines(1, head)).records).names()
+
+
+def _quickly(place: int, chunk: Chunk, chosen: Sequence[str]) -> tuple[int, Texts, Ints] | None:
+    """(rows, texts, rows without text) of lines of one column in the usual shape; None of all others."""
+    lines = chunk.payload
+    if not isinstance(lines, Lines) or len(chosen) != 1:
+        return None
+    if chosen[0] not in TALKS:
+        column = quick.strings(lines, chosen[0])
+        if column is None:
+            return None
+        batch = pa.RecordBatch.from_arrays([column], [chosen[0]])
+        rows = np.arange(lines.first, lines.first + len(column))
+        return len(rows), *_texts(place, rows, _Rows(batch, []), chosen, ())
+    if (answers := quick.turns(lines, chosen[0], ASKERS)) is None:
+        return None
+    count, said, where = answers
+    data, offsets = buffers(said)
+    per_row = np.bincount(where, minlength=count)
+    part = np.arange(len(where)) - np.repeat(np.cumsum(per_row) - per_row, per_row)
+    texts = Texts(place, data, offsets.copy(), where + lines.first, part.astype(np.int64))
+    return count, texts, np.flatnonzero(per_row == 0) + lines.first
 
 
 def _table(chunk: Chunk) -> tuple[Ints, _Rows, list[tuple[int, str]]]:
@@ -289,7 +325,9 @@ def _talk(value: Any) -> list[str]:
             return [value] if value else []
     out = []
     for turn in value if isinstance(value, list) else [value]:
-        role = turn.get("role", turn.get("from")) if isinstance(turn, dict) else None
+        role = None
+        if isinstance(turn, dict) and (role := turn.get("role")) is None:
+            role = turn.get("from")
         if isinstance(turn, dict) and not (isinstance(role, str) and role.strip().lower() in ASKERS):
             said = turn.get("value")
             text = said if type(said) is str and said else plain(said) or plain(turn)

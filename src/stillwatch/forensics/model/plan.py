@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -134,8 +134,9 @@ def committed_plan(plan: Plan, lines: list[Commitment]) -> Commitment:
 
 
 def committed_keys(plan: Plan, store: KeyStore, lines: list[Commitment]) -> dict[str, tuple[Key, Commitment]]:
-    """Every key of the plan with its commitment. A refusal if one was never committed, or after it served."""
-    first = min(plan.keys.values())
+    """Every key of the plan with its commitment. A refusal if one was never committed, or after it served, or serves at
+    a time that is still to come."""
+    first, now = min(plan.keys.values()), datetime.now(UTC)
     out = {}
     for id, served_from in (*plan.keys.items(), *((name, first) for name in plan.controls)):
         key = store.get(id)
@@ -143,6 +144,8 @@ def committed_keys(plan: Plan, store: KeyStore, lines: list[Commitment]) -> dict
         if (key.role == "control") != (id in plan.controls):
             raise InputError(f"refused: {id} is a key of role {key.role}")
         check_before(made, served_from, f"the key {id} was committed")
+        if served_from > now:
+            raise InputError(f"refused: by the plan {id} first serves at {served_from.isoformat()}, which is to come")
         out[id] = (key, made)
     return out
 
