@@ -7,11 +7,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from stillwatch.linking import groups
+from stillwatch.linking import calibration, groups
 from stillwatch.linking import link as link_module
 from stillwatch.linking.link import LinkResult, link
+from stillwatch.linking.matrix import among
 from stillwatch.linking.pairs import Pairs
 from stillwatch.model import ACCOUNTS, LINKS, OPERATORS, TRAITS
+from tests.linking.small import shared_tokens
 from tests.linking.traitworld import TraitWorld, classroom, honest, ring, score, standard
 
 
@@ -64,6 +66,29 @@ def test_content_links_of_large_groups_are_those_of_some_members(monkeypatch: py
         for result in (some, whole)
     ]
     assert 0 < len(pairs[0]) < len(pairs[1])
+
+
+def test_a_large_log_is_shuffled_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, whole = scanned()
+    monkeypatch.setattr(calibration, "SHUFFLED", 300)
+    some = link(*world.tables()[:1], None, world.tables()[1])
+    assert some.operators.equals(whole.operators)
+    assert some.links.equals(whole.links)
+    assert some.false_links.keys() == whole.false_links.keys()
+    assert max(some.false_links.values()) <= 2
+
+
+def test_what_some_nodes_share_with_each_other() -> None:
+    shared = shared_tokens(30, 2)
+    nodes = np.array([3, 0, 17, 9, 21], np.int64)
+    some = among(shared, nodes)
+    rows = shared.rows.toarray()[nodes]
+    for view in some.views:
+        mine = rows[:, shared.view == shared.views.index(view)]
+        v = some.views.index(view)
+        np.testing.assert_array_equal(some.rows.toarray()[:, some.view == v], mine[:, mine.any(axis=0)])
+        assert some.total[v] == mine.sum()
+    np.testing.assert_array_equal(some.degree, some.rows.toarray().sum(axis=0))
 
 
 def test_no_links_where_holders_were_drawn_anew() -> None:

@@ -14,22 +14,31 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillwatch.errors import UsageError
-from stillwatch.linking import apart, candidates, content, embeddings, groups, hands, members, operators, seeds, sources
+from stillwatch.linking import (
+    apart,
+    calibration,
+    candidates,
+    content,
+    embeddings,
+    groups,
+    hands,
+    members,
+    operators,
+    seeds,
+    sources,
+)
 from stillwatch.linking.collapse import Nodes, collapse, declared
 from stillwatch.linking.communities import components, leiden, strongest
 from stillwatch.linking.fdr import q_values
 from stillwatch.linking.matrix import Floats, Incidence, Ints, read
 from stillwatch.linking.null import Null, null
 from stillwatch.linking.pairs import Pairs, log_p, scan_pairs
-from stillwatch.linking.shuffle import shuffled
-from stillwatch.linking.strata import Strata, application, codes, strata
+from stillwatch.linking.strata import application, codes, strata
 from stillwatch.linking.views import LINKED, VIEWS
 from stillwatch.model import LINKS
 from stillwatch.settings import LinkingSettings
 
 LN2 = float(np.log(2.0))
-CALIBRATION = 1_500
-"""Nodes whose pairs are tested on the shuffled views, drawn by hash of their names."""
 WEAK_EDGES = 64
 """Weak links kept of each node for the group scan, the strongest."""
 CONTENT_LINKS = 8
@@ -115,7 +124,7 @@ def link(
     with clock.of("operators"):
         belongs = assemble(len(nodes), strong, found, nodes.sizes > 1, seed)
     with clock.of("calibration"):
-        false_links = calibrate(control, source, around, orders, settings, seed)
+        false_links = calibration.false_links(control, source, around, orders, settings, seed)
     count = {"accounts": len(nodes.ids), "nodes": len(nodes), "collapsed": int(nodes.sizes[nodes.sizes > 1].sum())}
     links = pa.concat_tables(
         [
@@ -263,23 +272,6 @@ def assemble(
     rest = ~taken
     operator[rest] = label[rest] + 2 * nodes
     return operators.Membership(operator, evidence, proven, hand, means)
-
-
-def calibrate(
-    control: Null, source: Null, around: Strata, orders: list[Ints], settings: LinkingSettings, seed: int
-) -> dict[str, int]:
-    """False links on shuffled views, by kind and view, among the pairs of up to `CALIBRATION` nodes with all others."""
-    out = {}
-    for kind, real in (("control", control), ("content", source)):
-        n = real.shared.nodes
-        sample = orders[0][:CALIBRATION]
-        fake = null(shuffled(real.shared, seed), around, settings.scales)
-        pairs = scan_pairs(fake, candidates.neighbours(fake, orders[:2]), settings.weak_log_p, sample)
-        links = pairs.where(q_values(pairs.log_p, len(sample) * (n - 1) / 2) <= settings.fdr)
-        out[kind] = len(links)
-        for v, view in enumerate(real.shared.views):
-            out[view.name] = int(((links.views >> v) & 1).sum())
-    return out
 
 
 def link_table(pairs: Pairs, shared: Incidence, nodes: Nodes, kind: str) -> pa.Table:

@@ -87,6 +87,14 @@ def incidence(views: Sequence[View], matrices: Sequence[sp.csr_matrix], nodes: i
     )
 
 
+def among(shared: Incidence, nodes: Ints) -> Incidence:
+    """What some nodes share with each other, in their order; tokens that none of them holds are left out."""
+    rows = shared.rows[nodes].tocsc()
+    held = np.diff(rows.indptr) > 0
+    blocks = [rows[:, np.flatnonzero(held & (shared.view == v))].tocsr() for v in range(len(shared.views))]
+    return incidence(shared.views, blocks, len(nodes))
+
+
 @dataclass(frozen=True)
 class Traits:
     """The traits of N nodes, view by view, as counts."""

@@ -37,6 +37,10 @@ class Strata:
     application: Ints
     """[N]; numbered from 1."""
 
+    def of(self, nodes: Ints) -> Strata:
+        """Those of some nodes, in their order."""
+        return Strata(self.country[nodes], self.carrier[nodes], self.application[nodes])
+
     @property
     def region(self) -> Ints:
         """Carrier, else country, [N]: countries are numbered before carriers."""
