@@ -5,6 +5,7 @@ from hashlib import blake2b
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from stillwatch.linking import calibration, groups
@@ -66,6 +67,18 @@ def test_content_links_of_large_groups_are_those_of_some_members(monkeypatch: py
         for result in (some, whole)
     ]
     assert 0 < len(pairs[0]) < len(pairs[1])
+
+
+def test_views_may_come_one_at_a_time() -> None:
+    world, whole = scanned()
+    traits, accounts = world.tables()
+    names = pc.unique(traits["view"]).to_pylist()
+    apart = (traits.filter(pc.equal(traits["view"], name)) for name in names[::-1])
+    some = link(apart, None, accounts)
+    assert some.operators.equals(whole.operators)
+    assert some.links.equals(whole.links)
+    with pytest.raises(ValueError, match="two tables"):
+        link([traits, traits], None, accounts)
 
 
 def test_a_large_log_is_shuffled_in_part(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,18 +76,22 @@ class _Clock:
 
 
 def link(
-    traits: pa.Table | Path,
+    traits: pa.Table | Path | Iterable[pa.Table],
     profiles: pa.Table | None = None,
     accounts: pa.Table | None = None,
     settings: LinkingSettings | None = None,
     seed: int = 0,
 ) -> LinkResult:
-    """Links and operators of all accounts in any of the three tables (model.TRAITS, PROFILES, ACCOUNTS)."""
+    """Links and operators of all accounts in any of the three tables (model.TRAITS, PROFILES, ACCOUNTS).
+
+    Traits may come a table at once, each with all rows of its views; then `accounts` or `profiles` must name everybody.
+    """
     settings = settings or LinkingSettings()
     clock = _Clock()
     with clock.of("read"):
         table = pq.read_table(traits) if isinstance(traits, Path) else traits
-        nodes = collapse(everyone(table, profiles, accounts), accounts)
+        named = table if isinstance(table, pa.Table) else None
+        nodes = collapse(everyone(named, profiles, accounts), accounts)
         held = read(table, nodes.ids, nodes.node_of, len(nodes), _left_out(settings))
         if profiles is not None and "profile" not in settings.without:
             held.matrices.update(content.cells(profiles, nodes, seed))
@@ -170,7 +174,7 @@ def _parts(pairs: Pairs) -> tuple[Ints, Ints, Floats, Ints]:
     return pairs.a, pairs.b, pairs.log_p, pairs.views
 
 
-def everyone(traits: pa.Table, profiles: pa.Table | None, accounts: pa.Table | None) -> pa.Array:
+def everyone(traits: pa.Table | None, profiles: pa.Table | None, accounts: pa.Table | None) -> pa.Array:
     """Ids of all accounts, sorted."""
     columns = [t["account_id"].cast(pa.string()) for t in (traits, profiles, accounts) if t is not None]
     ids = pc.unique(pa.chunked_array([pc.unique(column) for column in columns], pa.string()))
