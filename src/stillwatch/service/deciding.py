@@ -57,7 +57,8 @@ class Decisions:
         """The docket that the snapshot was made of."""
         self.snapshot = nothing(policy, book)
         self.seen: dict[str, Seen] = {}
-        self.number = 1
+        self.number = int(now().timestamp() * 1000)
+        """Of the newest change; begins above the numbers of an earlier process, so that its copies start anew."""
         self.changes: deque[tuple[int, frozenset[str] | None]] = deque(maxlen=KEPT)
         """(number, accounts that changed; None for possibly all)."""
         self.changed = asyncio.Event()
@@ -156,14 +157,17 @@ class Decisions:
         """Accounts about which anything is said."""
         return {*self.snapshot.said, *self.seen}
 
-    async def wait(self, number: int, seconds: float) -> None:
-        """Until there is something newer than `number`, or the time is over."""
-        if number != self.number:
-            return
-        event = self.changed
+    def unchanged(self, number: int, accounts: frozenset[str] | None = None) -> bool:
+        """Whether surely nothing (about these accounts) changed since `number`."""
+        changed = self.since(number)
+        return changed is not None and not (changed if accounts is None else changed & accounts)
+
+    async def wait(self, number: int, seconds: float, accounts: frozenset[str] | None = None) -> None:
+        """Until there is something newer than `number` (about these accounts), or the time is over."""
         try:
             async with asyncio.timeout(seconds):
-                await event.wait()
+                while self.unchanged(number, accounts):
+                    await self.changed.wait()
         except TimeoutError:
             return
 
