@@ -7,8 +7,8 @@ The service is `stillwatch serve` with its own limits, the load is this process 
 each process's own (USS) is noted, with how many events had come. *Flat* is judged over the last two thirds: the slope
 by least squares, its 95 % interval from blocks of two minutes (values a few seconds apart are not independent).
 A look holds what it looks at, so the process that looks is shown by itself, as the least and the most in each block.
-With `--day SECONDS --retain DAYS` the events' days go by so fast and old ones are dropped: once the first days have gone,
-as many events leave the state as come, and what still grows does so for another reason than that the state grows.
+With `--day SECONDS --retain DAYS` the events' days go by so fast and old ones are dropped: once the first have gone, as
+many events leave the state as come, and what still grows does so for another reason than that the state grows.
 Writes benchmarks/results/live_memory.json.
 """
 

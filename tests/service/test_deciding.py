@@ -14,7 +14,7 @@ from stillwatch.decisions import Action, By, Casebook, Policy, RunFacts, Subject
 from stillwatch.decisions.actions import Certainty
 from stillwatch.decisions.facts import AccountFacts, OperatorFacts
 from stillwatch.model import Dimension, Outcome, Verdict
-from stillwatch.service.deciding import Decisions, as_dict
+from stillwatch.service.deciding import MOST, Decisions, as_dict
 from stillwatch.service.fast import Recognised
 from tests.service.serving import Service
 
@@ -133,6 +133,19 @@ def test_recognition_ends_when_the_operator_is_accused_no_more(verdict: Verdict,
     decisions.facts = cleared
     decisions.take(decisions.made(), Path("third"), cleared)
     assert decisions.get("new", NOW).action is Action.ALLOW
+
+
+def test_changes_that_name_too_many_accounts_are_forgotten(tmp_path: Path) -> None:
+    """How many changes are remembered is bounded by what they weigh; who is behind that starts anew."""
+    decisions = made(tmp_path, **GUILTY)
+    start = decisions.number
+    for part in range(8):
+        decisions.recognised([seen(f"{part}-{number}") for number in range(MOST // 4)], NOW)
+    assert decisions.since(start) is None
+    recent = decisions.since(decisions.number - 2)
+    assert recent is not None
+    assert len(recent) == 2 * (MOST // 4)
+    assert sum(len(names or ()) for _, names in decisions.changes) <= MOST
 
 
 def test_waiting_ends_with_a_change_or_with_the_time(tmp_path: Path) -> None:

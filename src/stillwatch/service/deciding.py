@@ -25,7 +25,7 @@ RULE = "recognised"
 KEPT = 1024
 """Changes remembered for long polls; who is further behind starts anew."""
 MOST = 100_000
-"""Accounts recognised at most at any time."""
+"""Accounts recognised at most at any time, and named at most in the changes remembered."""
 
 
 def now() -> datetime:
@@ -59,8 +59,10 @@ class Decisions:
         self.seen: dict[str, Seen] = {}
         self.number = int(now().timestamp() * 1000)
         """Of the newest change; begins above the numbers of an earlier process, so that its copies start anew."""
-        self.changes: deque[tuple[int, frozenset[str] | None]] = deque(maxlen=KEPT)
+        self.changes: deque[tuple[int, frozenset[str] | None]] = deque()
         """(number, accounts that changed; None for possibly all)."""
+        self.named = 0
+        """Accounts in them, which are what they weigh."""
         self.changed = asyncio.Event()
 
     def get(self, account: str, at: datetime) -> Decision:
@@ -137,6 +139,9 @@ class Decisions:
     def _note(self, accounts: frozenset[str] | None) -> None:
         self.number += 1
         self.changes.append((self.number, accounts))
+        self.named += len(accounts or ())
+        while len(self.changes) > KEPT or self.named > MOST:
+            self.named -= len(self.changes.popleft()[1] or ())
         self.changed.set()
         self.changed = asyncio.Event()
 
