@@ -112,7 +112,7 @@ def test_changes_have_numbers(tmp_path: Path) -> None:
     assert decisions.since(start + 1) == {"customer"}
     assert decisions.since(decisions.number + 1) is None
     assert decisions.since(0) is None
-    assert decisions.since(start - 1) is None  # a number of an earlier process
+    assert decisions.since(start - 1000) is None  # of a process that began a second earlier
     # a newer run that renews what stands is no change
     later = replace(found, judged_at=NOW + timedelta(hours=1))
     decisions.facts = later
