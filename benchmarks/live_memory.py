@@ -1,12 +1,14 @@
 """What every process of the live service holds, over half an hour of steady traffic.
 
-    python benchmarks/live_memory.py [--minutes 30] [--rate 50] [--out FILE]
+    python benchmarks/live_memory.py [--minutes 30] [--rate 50] [--look 60] [--day 0 --retain 0] [--out FILE]
 
 The service is `stillwatch serve` with its own limits, the load is this process over loopback: new events all the time
 (25 a body, prompts of 50 words, from 5,000 accounts) and twice as many look-ups. Every five seconds the memory that is
 each process's own (USS) is noted, with how many events had come. *Flat* is judged over the last two thirds: the slope
 by least squares, its 95 % interval from blocks of two minutes (values a few seconds apart are not independent).
 A look holds what it looks at, so the process that looks is shown by itself, as the least and the most in each block.
+With `--day SECONDS --retain DAYS` the events' days go by so fast and old ones are dropped: once the first have gone, as
+many events leave the state as come, and what still grows does so for another reason than that the state grows.
 Writes benchmarks/results/live_memory.json.
 """
 
@@ -40,12 +42,14 @@ ACCOUNTS = 5_000
 BLOCK = 120.0
 """Seconds of a block."""
 SAMPLE = 5.0
+DAY = 86_400.0
 
 
 class Traffic:
     """Bodies of new events, and look-ups."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, day: float) -> None:
+        self.day, self.began = day, time.time()
         self.client = httpx.Client(base_url=service.url, timeout=120)
         self.rng = random.Random(0)
         letters = "abcdefghijklmnopqrstuvwxyz"
@@ -57,7 +61,13 @@ class Traffic:
         text = " ".join(self.rng.choices(self.words, k=50))
         turn = orjson.dumps([{"role": "user", "parts": [{"type": "text", "content": text}]}]).decode()
         account = f"acct-{self.rng.randrange(ACCOUNTS)}"
-        return event(self.events, account_id=account, time=time.time(), messages=turn)
+        return event(self.events, account_id=account, time=self._now(), messages=turn)
+
+    def _now(self) -> float:
+        """Seconds since 1970, or on a calendar whose days go by in `day` seconds and which began 300 days ago."""
+        if not self.day:
+            return time.time()
+        return self.began - 300 * DAY + (time.time() - self.began) * DAY / self.day
 
     def body(self) -> None:
         """One body and twice as many look-ups as it has events."""
@@ -96,12 +106,15 @@ def slope(at: np.ndarray, values: np.ndarray) -> dict[str, float]:
     return {"a_minute": float(rise), "low": float(rise - width), "high": float(rise + width)}
 
 
-def measure(folder: Path, minutes: float, rate: float) -> dict[str, Any]:
+def measure(folder: Path, asked: argparse.Namespace) -> dict[str, Any]:
     """The series, and how fast each process grows."""
-    service = Service(folder, limits="")
+    minutes, rate = asked.minutes, asked.rate
+    settings = folder / "settings.toml"
+    settings.write_text(f"[state]\nretain_days = {asked.retain}\nbatches = {asked.batches}\n", encoding="utf-8")
+    service = Service(folder, "--settings", str(settings), limits=f"look_seconds = {asked.look}\n")
     process, series, loads = psutil.Process(service.process.pid), [], [os.getloadavg()[0]]
     try:
-        traffic, began, sampled = Traffic(service), time.monotonic(), 0.0
+        traffic, began, sampled = Traffic(service, asked.day), time.monotonic(), 0.0
         while (now := time.monotonic() - began) < minutes * 60:
             due = traffic.events / rate
             if due > now:
@@ -113,6 +126,7 @@ def measure(folder: Path, minutes: float, rate: float) -> dict[str, Any]:
                 series.append({"at": round(now, 1), "events": traffic.events, **held(process)})
                 loads.append(os.getloadavg()[0])
         status = service.status()
+        root = json.loads((folder / "state" / "state.json").read_text(encoding="utf-8"))
     finally:
         service.stop()
     at = np.array([one["at"] for one in series])
@@ -121,7 +135,9 @@ def measure(folder: Path, minutes: float, rate: float) -> dict[str, Any]:
     columns["all but look"] = sum(columns[name] for name in names if name != "look")
     columns["all"] = sum(columns[name] for name in names)
     return {
-        "minutes": minutes, "events": traffic.events, "lookups": traffic.lookups, "looks": status["run"],
+        "minutes": minutes, "look_every": asked.look, "day_seconds": asked.day, "retain_days": asked.retain,
+        "batches": len(root["batches"]), "files_read": sum(len(one["report"]["inputs"]) for one in root["batches"]),
+        "events": traffic.events, "lookups": traffic.lookups, "looks": status["run"],
         "look_seconds": status["look_seconds"], "waiting_events": status["waiting_events"],
         "slopes": {name: slope(at, values) for name, values in columns.items()},
         "look": blocks(at, columns.get("look", np.zeros(len(at)))),
@@ -145,10 +161,14 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--rate", type=float, default=50.0, help="Events a second.")
+    parser.add_argument("--look", type=float, default=60.0, help="Seconds from look to look.")
+    parser.add_argument("--day", type=float, default=0.0, help="Seconds in which a day of the events goes by.")
+    parser.add_argument("--retain", type=int, default=0, help="Days that the state keeps; 0 keeps all.")
+    parser.add_argument("--batches", type=int, default=8, help="Batches of a day in the state; 0 keeps all.")
     parser.add_argument("--out", type=Path, default=RESULTS)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
-        found = measure(Path(made), asked.minutes, asked.rate)
+        found = measure(Path(made), asked)
     asked.out.write_text(json.dumps(found) + "\n")
     print(json.dumps({name: value for name, value in found.items() if name != "series"}, indent=1))
 

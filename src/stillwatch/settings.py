@@ -67,6 +67,8 @@ class StateSettings(_Section):
 
     retain_days: int = Field(default=0, ge=0)
     """Days kept, counted back from the newest one in the state; 0 keeps all."""
+    batches: int = Field(default=8, ge=0)
+    """Batches that a day may have before small ones are laid together; 0 leaves every merge its own."""
 
 
 class Settings(_Section):

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
 
 from stillwatch.errors import UsageError
+from stillwatch.ingest.pseudonyms import Pseudonyms
 from stillwatch.service import keys
 from stillwatch.service.keys import Role
 from stillwatch.service.pressure import Bytes, Rate
 from stillwatch.service.problems import ProblemError
 from stillwatch.service.server import Address
+from tests.service.orders import blocked
 from tests.service.serving import LINES, Service, event, lines, serving
 
 
@@ -164,3 +167,30 @@ def test_bytes_are_held_and_let_go() -> None:
     assert room.now == 0
     with room.hold(1000):  # one that is too large for the queue is not too large for ever
         assert room.now == 1000
+
+
+def test_a_copy_without_the_pseudonym_key_waits_for_changes_by_name(tmp_path: Path) -> None:
+    key = tmp_path / "pseudonym.key"
+    limits = "look_seconds = 3600.0\npoll_seconds = 240.0\n"
+    with serving(tmp_path, "--key-file", str(key), limits=limits) as service, ThreadPoolExecutor(1) as pool:
+        mine = Pseudonyms.from_file(key).one("account_id", "mine")
+        asked = {"accounts": ["mine", "other"], "wait": 240}
+        start = service.client.post("/v1/decisions", json=asked).json()
+        assert [row["would"] for row in start["decisions"]] == ["allow", "allow"]
+
+        def followed() -> list[tuple[str, str | None]]:
+            """What a copy hears until the account is blocked."""
+            heard, after = [("mine", "allow")], start["number"]
+            while heard[-1] != ("mine", "block"):
+                told = httpx.post(f"{service.url}/v1/decisions", json={**asked, "after": after}, timeout=300).json()
+                assert (told["whole"], len(told["decisions"])) == (False, 1)
+                heard.append((told["decisions"][0]["account"], told["decisions"][0]["would"]))
+                after = told["number"]
+            return heard
+
+        following = pool.submit(followed)
+        blocked(tmp_path / "state.live" / "casebook", mine)
+        assert {account for account, _ in following.result()} == {"mine"}
+        # the form that names all that changed has pseudonyms alone
+        (row,) = service.client.get("/v1/decisions", params={"after": start["number"]}).json()["decisions"]
+        assert row["account"] == mine

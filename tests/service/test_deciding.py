@@ -14,7 +14,7 @@ from stillwatch.decisions import Action, By, Casebook, Policy, RunFacts, Subject
 from stillwatch.decisions.actions import Certainty
 from stillwatch.decisions.facts import AccountFacts, OperatorFacts
 from stillwatch.model import Dimension, Outcome, Verdict
-from stillwatch.service.deciding import Decisions, as_dict
+from stillwatch.service.deciding import MOST, Decisions, as_dict
 from stillwatch.service.fast import Recognised
 from tests.service.serving import Service
 
@@ -111,7 +111,8 @@ def test_changes_have_numbers(tmp_path: Path) -> None:
     assert decisions.since(start) == {"new", "customer"}
     assert decisions.since(start + 1) == {"customer"}
     assert decisions.since(decisions.number + 1) is None
-    assert decisions.since(0) is None or start == 1
+    assert decisions.since(0) is None
+    assert decisions.since(start - 1000) is None  # of a process that began a second earlier
     # a newer run that renews what stands is no change
     later = replace(found, judged_at=NOW + timedelta(hours=1))
     decisions.facts = later
@@ -134,6 +135,19 @@ def test_recognition_ends_when_the_operator_is_accused_no_more(verdict: Verdict,
     assert decisions.get("new", NOW).action is Action.ALLOW
 
 
+def test_changes_that_name_too_many_accounts_are_forgotten(tmp_path: Path) -> None:
+    """How many changes are remembered is bounded by what they weigh; who is behind that starts anew."""
+    decisions = made(tmp_path, **GUILTY)
+    start = decisions.number
+    for part in range(8):
+        decisions.recognised([seen(f"{part}-{number}") for number in range(MOST // 4)], NOW)
+    assert decisions.since(start) is None
+    recent = decisions.since(decisions.number - 2)
+    assert recent is not None
+    assert len(recent) == 2 * (MOST // 4)
+    assert sum(len(names or ()) for _, names in decisions.changes) <= MOST
+
+
 def test_waiting_ends_with_a_change_or_with_the_time(tmp_path: Path) -> None:
     decisions = made(tmp_path, **GUILTY)
 
@@ -149,6 +163,24 @@ def test_waiting_ends_with_a_change_or_with_the_time(tmp_path: Path) -> None:
     timed, woken = asyncio.run(waits())
     assert timed >= 0.19
     assert woken < 5
+
+
+def test_waiting_for_accounts_ends_with_a_change_about_them(tmp_path: Path) -> None:
+    decisions = made(tmp_path, **GUILTY)
+
+    async def waits() -> tuple[bool, frozenset[str] | None]:
+        start = decisions.number
+        waiting = asyncio.create_task(decisions.wait(start, 60, frozenset({"mine", "unheard of"})))
+        await asyncio.sleep(0)
+        decisions.recognised([seen("another")], NOW)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        woken = waiting.done()
+        decisions.recognised([seen("mine")], NOW)
+        await asyncio.wait_for(waiting, 30)
+        return woken, decisions.since(start)
+
+    assert asyncio.run(waits()) == (False, {"another", "mine"})
 
 
 @pytest.mark.parametrize("path", ["/v1/decisions/x"])

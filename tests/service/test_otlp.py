@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -21,6 +22,7 @@ from opentelemetry.trace import SpanKind
 from stillwatch.ingest.parcels import Parcel
 from stillwatch.service import otlp
 from stillwatch.service.reading import Body, read
+from stillwatch.settings import IngestSettings
 from tests.service.serving import Service, reading
 
 PROTOBUF = "application/x-protobuf"
@@ -90,6 +92,28 @@ def test_success_is_partial_where_spans_are_nobodys(service: Service, kind: str)
         assert (told.rejected_spans, told.error_message) == (2, "no account_id: 2")
     else:
         assert answer.json() == {"partialSuccess": {"rejectedSpans": "2", "errorMessage": "no account_id: 2"}}
+
+
+def test_a_parent_in_another_export_is_not_found(service: Service) -> None:
+    """Whichever of the two comes first; a span that says itself who called is taken, and what it misses is counted."""
+    pair = spans(1)
+    child, parent = sorted(pair, key=lambda span: span.parent is None)
+    for order in ((child, parent), (parent, child)):
+        for span in order:
+            data = encode_spans([span]).SerializeToString()
+            answer = httpx.post(
+                f"{service.url}/v1/traces", content=data, headers={"content-type": PROTOBUF}, timeout=60
+            )
+            told = ExportTraceServiceResponse.FromString(answer.content).partial_success
+            assert answer.status_code == 200
+            assert (told.rejected_spans, told.error_message) == ((1, "no account_id: 1") if span is child else (0, ""))
+    how = reading()
+    own = IngestSettings(attributes={"account_id": "gen_ai.request.model"})
+    found = read(Body("traces", PROTOBUF, "", encode_spans([child]).SerializeToString()), replace(how, settings=own))
+    parcel = Parcel.unpack(found.parcel or b"")
+    (row,) = parcel.sketches.to_pylist()
+    assert (row["account_id"], row["user_agent"], row["address"]) == ("m", None, None)
+    assert parcel.counts["late_parents"] == 1
 
 
 def test_what_is_no_export_is_refused(service: Service) -> None:

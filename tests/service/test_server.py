@@ -201,6 +201,20 @@ def test_a_long_poll_waits_and_ends(service: Service) -> None:
         assert service.client.get("/v1/decisions", params={"after": wrong}).status_code == 400
 
 
+def test_a_long_poll_about_named_accounts_waits_and_ends(service: Service) -> None:
+    now = service.client.post("/v1/decisions", json={"accounts": ["a"]}).json()
+    assert "whole" not in now
+    asked = {"accounts": ["a", "b"], "after": now["number"], "wait": 1}
+    began = time.monotonic()
+    later = service.client.post("/v1/decisions", json=asked).json()
+    assert time.monotonic() - began > 0.9
+    assert later == {"number": now["number"], "whole": False, "decisions": []}
+    old = service.client.post("/v1/decisions", json={**asked, "after": 1}).json()
+    assert (old["whole"], [row["account"] for row in old["decisions"]]) == (True, ["a", "b"])
+    for wrong in ({"after": "x"}, {"after": -1}, {"wait": 1.5}, {"wait": True}, {"after": None}):
+        assert service.client.post("/v1/decisions", json={**asked, **wrong}).status_code == 400
+
+
 def test_figures_and_health_are_there(service: Service) -> None:
     service.client.get("/v1/decisions/a-secret-account")
     service.send([{"event_id": "half"}])

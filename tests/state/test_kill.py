@@ -108,7 +108,8 @@ FORKED.set_forkserver_preload(["stillwatch.cli", "stillwatch.state", "stillwatch
 
 
 def words(file: Path, state: Path, out: Path) -> list[str]:
-    return ["scan", str(file), "--state", str(state), "--out", str(out), "--pseudonyms", "none"]
+    laid_together = ["--settings", str(file.with_name("settings.toml"))]
+    return ["scan", str(file), *laid_together, "--state", str(state), "--out", str(out), "--pseudonyms", "none"]
 
 
 def command_line(said: Path, arguments: list[str]) -> None:
@@ -150,6 +151,7 @@ def kill_often(tmp_path: Path, times: int, seed: int, parts: int) -> None:
     rng = random.Random(seed)
     rows = sorted(log.events, key=lambda row: row["time"])
     days = [write(rows[k::parts] + rows[:9], tmp_path / f"{k}.parquet") for k in range(parts)]
+    (tmp_path / "settings.toml").write_text("[state]\nbatches = 1\n", encoding="utf-8")
     said = tmp_path / "said.txt"
     ended(said, words(days[0], tmp_path / "warm", tmp_path / "run-warm"))
     started = time.monotonic()

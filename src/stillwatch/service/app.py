@@ -209,7 +209,10 @@ async def decision(request: Request, live: Live, _: Caller) -> Response:
 
 
 async def bulk(request: Request, live: Live, _: Caller) -> Response:
-    """Many accounts at once."""
+    """Many accounts at once; with `after`, those of them whose decision may have changed since, perhaps after a wait.
+
+    Who copies decisions names its accounts as it knows them: from a pseudonym alone nobody could tell them.
+    """
     try:
         asked = orjson.loads(await body_of(request, live))
         accounts = asked["accounts"]
@@ -219,24 +222,27 @@ async def bulk(request: Request, live: Live, _: Caller) -> Response:
         raise ProblemError(400, 'the body is JSON: {"accounts": ["...", ...]}') from error
     if len(accounts) > live.limits.bulk:
         raise ProblemError(413, f"more than {live.limits.bulk:,} accounts at once")
+    after, wait = (_whole(name, asked.get(name, 0)) for name in ("after", "wait"))
+    whole: dict[str, Any] = {}
+    if after:
+        ids = [live.id_of(account) for account in accounts]
+        await _waited(live, after, wait, frozenset(ids))
+        names = live.decisions.since(after)
+        whole = {"whole": names is None}
+        if names is not None:
+            accounts = [account for account, id in zip(accounts, ids, strict=True) if id in names]
     number, decisions = live.decisions.number, []
     for place, account in enumerate(accounts, 1):
         decisions.append(_decided(live, account))
         if not place % TURN:
             await asyncio.sleep(0)  # single look-ups get their turn
-    return _long({"number": number, "decisions": decisions})
+    return _long({"number": number, **whole, "decisions": decisions})
 
 
 async def changes(request: Request, live: Live, _: Caller) -> Response:
     """What changed since a number; waits for it if `wait` says so."""
-    after = _number(request, "after", 0)
-    wait = min(_number(request, "wait", 0), live.limits.poll_seconds)
-    if wait and after == live.decisions.number:
-        gauge = live.metrics.pollers
-        if gauge._value.get() >= live.limits.pollers:
-            raise ProblemError(429, "too many long polls wait already", retry_after=5)
-        with gauge.track_inprogress():
-            await live.decisions.wait(after, wait)
+    after, wait = (_whole(name, request.query_params.get(name, "0")) for name in ("after", "wait"))
+    await _waited(live, after, wait)
     names = live.decisions.since(after) if after else None
     at, mode = now(), live.decisions.snapshot.mode
     chosen = live.decisions.all() if names is None else names
@@ -245,8 +251,20 @@ async def changes(request: Request, live: Live, _: Caller) -> Response:
     return _long({"number": live.decisions.number, "whole": names is None, "decisions": decisions})
 
 
-def _number(request: Request, name: str, default: int) -> int:
-    text = request.query_params.get(name, str(default))
+async def _waited(live: Live, after: int, wait: int, ids: frozenset[str] | None = None) -> None:
+    """Until something changed since `after` (about one of `ids`), or the time is over; ProblemError 429 at once."""
+    seconds = min(wait, live.limits.poll_seconds)
+    if not seconds or not live.decisions.unchanged(after, ids):
+        return
+    gauge = live.metrics.pollers
+    if gauge._value.get() >= live.limits.pollers:
+        raise ProblemError(429, "too many long polls wait already", retry_after=5)
+    with gauge.track_inprogress():
+        await live.decisions.wait(after, seconds, ids)
+
+
+def _whole(name: str, given: Any) -> int:
+    text = given if isinstance(given, str) else str(given) if type(given) is int else ""
     if not (text.isascii() and text.isdecimal() and len(text) < 16):
         raise ProblemError(400, f"{name} is a whole number")
     return int(text)

@@ -25,7 +25,7 @@ RULE = "recognised"
 KEPT = 1024
 """Changes remembered for long polls; who is further behind starts anew."""
 MOST = 100_000
-"""Accounts recognised at most at any time."""
+"""Accounts recognised at most at any time, and named at most in the changes remembered."""
 
 
 def now() -> datetime:
@@ -57,9 +57,12 @@ class Decisions:
         """The docket that the snapshot was made of."""
         self.snapshot = nothing(policy, book)
         self.seen: dict[str, Seen] = {}
-        self.number = 1
-        self.changes: deque[tuple[int, frozenset[str] | None]] = deque(maxlen=KEPT)
+        self.number = int(now().timestamp() * 1000)
+        """Of the newest change; begins above the numbers of an earlier process, so that its copies start anew."""
+        self.changes: deque[tuple[int, frozenset[str] | None]] = deque()
         """(number, accounts that changed; None for possibly all)."""
+        self.named = 0
+        """Accounts in them, which are what they weigh."""
         self.changed = asyncio.Event()
 
     def get(self, account: str, at: datetime) -> Decision:
@@ -136,6 +139,9 @@ class Decisions:
     def _note(self, accounts: frozenset[str] | None) -> None:
         self.number += 1
         self.changes.append((self.number, accounts))
+        self.named += len(accounts or ())
+        while len(self.changes) > KEPT or self.named > MOST:
+            self.named -= len(self.changes.popleft()[1] or ())
         self.changed.set()
         self.changed = asyncio.Event()
 
@@ -156,14 +162,17 @@ class Decisions:
         """Accounts about which anything is said."""
         return {*self.snapshot.said, *self.seen}
 
-    async def wait(self, number: int, seconds: float) -> None:
-        """Until there is something newer than `number`, or the time is over."""
-        if number != self.number:
-            return
-        event = self.changed
+    def unchanged(self, number: int, accounts: frozenset[str] | None = None) -> bool:
+        """Whether surely nothing (about these accounts) changed since `number`."""
+        changed = self.since(number)
+        return changed is not None and not (changed if accounts is None else changed & accounts)
+
+    async def wait(self, number: int, seconds: float, accounts: frozenset[str] | None = None) -> None:
+        """Until there is something newer than `number` (about these accounts), or the time is over."""
         try:
             async with asyncio.timeout(seconds):
-                await event.wait()
+                while self.unchanged(number, accounts):
+                    await self.changed.wait()
         except TimeoutError:
             return
 

@@ -137,10 +137,15 @@ def _paths() -> Json:
                                              _ref("Decisions")), "400": _answer("Not a number."), **REFUSED},
             },
             "post": {
-                "operationId": "bulk", "summary": "Many accounts at once (role viewer)",
-                "requestBody": {"required": True, "content": {"application/json": {"schema": _object(
-                    {"accounts": {"type": "array", "items": _TEXT}})}}},
-                "responses": {"200": _answer("In the order asked.", _ref("Decisions")), **BODY, **REFUSED},
+                "operationId": "bulk",
+                "summary": "Many accounts at once, or what changed about them, perhaps after a wait (role viewer)",
+                "requestBody": {"required": True, "content": {"application/json": {"schema": {
+                    "type": "object", "required": ["accounts"], "properties": {
+                        "accounts": {"type": "array", "items": _TEXT},
+                        "after": {**_whole(maximum=10**14), "description": "Number of the last answer; 0 for all."},
+                        "wait": {**_whole(maximum=10**14), "description": "Seconds to wait for a change."}}}}}},
+                "responses": {"200": _answer("In the order asked; if `whole` is false, others are as they were.",
+                                             _ref("Decisions")), **BODY, **REFUSED},
             },
         },
         "/v1/status": {"get": {"operationId": "status", "summary": "How fresh it is (role viewer)", "responses": {

@@ -1,4 +1,4 @@
-"""The walk over a state: forget -> merge -> retire -> look, each step whole or not at all."""
+"""The walk over a state: forget -> merge -> retire -> compact -> look, each step whole or not at all."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from stillwatch.engine.runfolder import RunFolder
 from stillwatch.errors import UsageError
 from stillwatch.pipeline import ScanRequest
 from stillwatch.progress import SILENT, Progress
+from stillwatch.state.compact import compact
 from stillwatch.state.folder import State, refuse_other_folders
 from stillwatch.state.forget import Deleted, forget, retire
 from stillwatch.state.lock import locked
@@ -79,6 +80,7 @@ def scan_state(request: StateRequest, progress: Progress = SILENT) -> Kept:
         forgotten = forget(state, request.forget, scan.pseudonyms)
         merged = merge(state, scan, meter) if scan.sources else Merged()
         retired = retire(state, scan.settings.state.retain_days if request.retain is None else request.retain)
+        compact(state, scan.settings.state.batches, meter)
         run = look(state, scan, request.as_of, meter) if request.run else None
         days = state.contents.days
         return Kept(
