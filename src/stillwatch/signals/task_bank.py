@@ -6,14 +6,18 @@ templates with shared items (homework, benchmarks, viral prompts) therefore spea
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numba as nb
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import scipy.sparse as sp
 
 from stillwatch.model import Dimension
 from stillwatch.population import Floats, Groups, Ints, Population, ratio
+from stillwatch.signals._pooled import large, marked
 from stillwatch.signals.base import Signal
 
 LEAST = 12
@@ -42,58 +46,119 @@ class TaskBank(Signal):
         An item in h hands is h of all, and adds 2 - h: 1 alone, 0 for two, less for more. How often a member asked it
         does not matter: that is repeated sampling.
         """
-        items, lead, lead_of = population.keep("task_bank.items", _bank)
-        members = groups.members
-        net, total = _counted(
-            members.indptr, members.indices, items.indptr, items.indices, lead_of.indptr, lead_of.indices, lead,
-            items.shape[1], lead_of.shape[1],
-        )  # fmt: skip
+        bank = population.keep("task_bank", Bank.of)
+        if large(groups):
+            marks, rows = marked(population, groups)
+            net = _net_across(marks, *_by_lead(bank, rows))
+        else:
+            members, items, users = groups.members, bank.asked, bank.users
+            net = _net(
+                members.indptr, members.indices, items.indptr, items.indices, users.indptr, users.indices, bank.lead,
+                items.shape[1], users.shape[1],
+            )  # fmt: skip
+        total = groups.sum(np.diff(bank.asked.indptr).astype(np.float64))
         return np.where(total >= LEAST, ratio(net, total), np.nan)
 
 
-def _bank(population: Population) -> tuple[sp.csr_matrix, Ints, sp.csr_matrix]:
-    """Who asked which item (N x T), the lead of each item ([T]), and who used which lead that is one (N x L)."""
-    items, tokens = population.traits("item_sample")
-    leads = pc.list_element(pc.split_pattern(pa.array(tokens, pa.string()), ":", max_splits=1), 0).dictionary_encode()
-    place = leads.indices.to_numpy().astype(np.int64)
-    by_lead = sp.csr_matrix(
-        (np.ones(len(tokens)), (np.arange(len(tokens)), place)), shape=(len(tokens), len(leads.dictionary))
-    )
-    asked = items.sign()
-    template = sp.diags_array(np.array([lead != NO_LEAD for lead in leads.dictionary.to_pylist()], dtype=np.float64))
-    lead_of = (asked @ by_lead @ template).sign().tocsr()
-    lead_of.eliminate_zeros()
-    return asked, place, lead_of
+@dataclass(frozen=True)
+class Bank:
+    """Who asked which item under which template."""
+
+    asked: sp.csr_matrix
+    """Ones, N x T."""
+    lead: Ints
+    """Lead of each item, [T]."""
+    template: npt.NDArray[np.bool_]
+    """Leads that are one, [L]."""
+    by_lead: sp.csr_matrix
+    """Ones for each item at its lead if that is a template, T x L."""
+    users: sp.csr_matrix
+    """Items of each account under each lead that is a template, N x L."""
+
+    @classmethod
+    def of(cls, population: Population) -> Bank:
+        """From the traits `item_sample`."""
+        items, tokens = population.traits("item_sample")
+        leads = pc.list_element(pc.split_pattern(pa.array(tokens, pa.string()), ":", max_splits=1), 0)
+        leads = leads.dictionary_encode()
+        place = leads.indices.to_numpy().astype(np.int64)
+        asked = items.sign()
+        template = np.array([lead != NO_LEAD for lead in leads.dictionary.to_pylist()], dtype=bool)
+        by_lead = sp.csr_matrix(
+            (template[place].astype(np.float64), place, np.arange(len(tokens) + 1)), shape=(len(tokens), len(template))
+        )
+        by_lead.eliminate_zeros()
+        return cls(asked, place, template, by_lead, (asked @ by_lead).tocsr())
+
+
+def _by_lead(bank: Bank, rows: Ints) -> tuple[Ints, ...]:
+    """For `_net_across`, of the accounts `rows`: leads with two users or more, who they are and what each one's items
+    add if nobody else asks them; items that two or more asked, by lead, and who did."""
+    asked = bank.asked[rows]
+    shared = np.bincount(asked.indices, minlength=asked.shape[1]) >= 2
+    # of each account and lead: items as the real part, those that nobody else asks as the imaginary one
+    both = sp.csr_matrix((1 + 1j * ~shared[asked.indices], asked.indices, asked.indptr), shape=asked.shape)
+    users = (both @ bank.by_lead).tocsc()
+    kept = np.flatnonzero(np.diff(users.indptr) >= 2)
+    users = users[:, kept]
+    worth = (2 * users.data.imag - users.data.real).astype(np.int32)
+    items = np.flatnonzero(shared & bank.template[bank.lead])
+    items = items[np.argsort(bank.lead[items], kind="stable")]
+    bounds = np.searchsorted(bank.lead[items], np.append(kept, len(bank.template)))
+    by_item = asked.tocsc()[:, items]
+    return users.indptr, users.indices, worth, bounds, by_item.indptr, by_item.indices
 
 
 @nb.njit(cache=True, nogil=True)
-def _counted(mptr, members, iptr, items, lptr, leads, lead, distinct, templates):  # type: ignore[no-untyped-def]
-    """Of each group, the sum of 2 - h over its items under leads of two members or more, and of h over all items; an
-    item is in h hands. As products of sparse matrices the same takes four times as long."""
-    net, total = np.zeros(len(mptr) - 1), np.zeros(len(mptr) - 1)
+def _net_across(marks, uptr, users, worth, bounds, hptr, holders):  # type: ignore[no-untyped-def]
+    """What `_net` adds up, lead by lead for all groups at once."""
+    groups = marks.shape[1]
+    net, here = np.zeros(groups, np.int64), np.zeros(groups, np.int32)
+    one, two, asked = np.zeros(groups, np.uint8), np.zeros(groups, np.uint8), np.zeros(groups, np.uint8)
+    for lead in range(len(uptr) - 1):
+        one[:], two[:], here[:] = 0, 0, 0
+        for x in range(uptr[lead], uptr[lead + 1]):
+            user, more = users[x], worth[x]
+            for group in range(groups):
+                mark = marks[user, group]
+                two[group] |= one[group] & mark
+                one[group] |= mark
+                here[group] += more * mark
+        for item in range(bounds[lead], bounds[lead + 1]):
+            asked[:] = 0
+            for x in range(hptr[item], hptr[item + 1]):
+                holder = holders[x]
+                for group in range(groups):
+                    asked[group] |= marks[holder, group]
+            for group in range(groups):
+                here[group] += 2 * asked[group]
+        for group in range(groups):
+            net[group] += two[group] * here[group]
+    return net
+
+
+@nb.njit(cache=True, nogil=True)
+def _net(mptr, members, iptr, items, lptr, leads, lead, distinct, templates):  # type: ignore[no-untyped-def]
+    """Of each group, the sum of 2 - h over its items under leads of two members or more; an item is in h hands."""
+    net = np.zeros(len(mptr) - 1)
     hands, users = np.zeros(distinct, np.int64), np.zeros(templates, np.int64)
-    found = np.empty(distinct, np.int64)
     for group in range(len(net)):
-        n = 0
         mine = members[mptr[group] : mptr[group + 1]]
         for member in mine:
             for x in range(lptr[member], lptr[member + 1]):
                 users[leads[x]] += 1
             for x in range(iptr[member], iptr[member + 1]):
+                hands[items[x]] += 1
+        for member in mine:
+            for x in range(iptr[member], iptr[member + 1]):
                 item = items[x]
-                if hands[item] == 0:
-                    found[n] = item
-                    n += 1
-                hands[item] += 1
-        for item in found[:n]:
-            total[group] += hands[item]
-            if users[lead[item]] >= 2:
-                net[group] += 2 - hands[item]
-            hands[item] = 0
+                if hands[item] and users[lead[item]] >= 2:
+                    net[group] += 2 - hands[item]
+                hands[item] = 0
         for member in mine:
             for x in range(lptr[member], lptr[member + 1]):
                 users[leads[x]] = 0
-    return net, total
+    return net
 
 
 SIGNAL = TaskBank()
