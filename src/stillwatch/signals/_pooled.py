@@ -20,6 +20,7 @@ from stillwatch.population import Floats, Groups, Ints, Population
 LARGE = 0.04
 """Share of all accounts in the mean group from which tokens are taken one by one, for all groups at once: a step of
 the walk costs about as much as that for 25 groups."""
+Places = npt.NDArray[np.int32] | Ints
 Marks = npt.NDArray[np.uint8]
 
 
@@ -46,7 +47,7 @@ class Held:
         place = (np.cumsum(several) - 1)[use.indices[kept]].astype(np.int32)
         return cls(
             np.bincount(only, minlength=accounts).astype(np.float64),
-            np.bincount(only, counts * counts, minlength=accounts),
+            np.bincount(only, counts * counts, minlength=accounts).astype(np.float64),
             sp.csr_matrix((use.data[kept], place, indptr), shape=(accounts, int(several.sum()))),
         )
 
@@ -114,7 +115,7 @@ def marked(population: Population, groups: Groups) -> tuple[Marks, Ints]:
     return groups.keep(population, "marked", mark)
 
 
-def _by_token(use: sp.csr_matrix) -> tuple[Ints, Ints]:
+def _by_token(use: sp.csr_matrix) -> tuple[Places, Places]:
     """Bounds of each token's accounts, and the accounts."""
     by_token = use.tocsc()
     return by_token.indptr, by_token.indices

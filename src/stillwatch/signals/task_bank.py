@@ -17,7 +17,7 @@ import scipy.sparse as sp
 
 from stillwatch.model import Dimension
 from stillwatch.population import Floats, Groups, Ints, Population, ratio
-from stillwatch.signals._pooled import large, marked
+from stillwatch.signals._pooled import Places, large, marked
 from stillwatch.signals.base import Signal
 
 LEAST = 12
@@ -91,7 +91,7 @@ class Bank:
         return cls(asked, place, template, by_lead, (asked @ by_lead).tocsr())
 
 
-def _by_lead(bank: Bank, rows: Ints) -> tuple[Ints, ...]:
+def _by_lead(bank: Bank, rows: Ints) -> tuple[Places, ...]:
     """For `_net_across`, of the accounts `rows`: leads with two users or more, who they are and what each one's items
     add if nobody else asks them; items that two or more asked, by lead, and who did."""
     asked = bank.asked[rows]
