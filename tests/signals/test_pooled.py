@@ -51,12 +51,14 @@ def test_squares_of_sums(way: str, cells: list[list[float]], lists: list[list[in
     expected = [float((use[members].sum(axis=0) ** 2).sum()) if members else 0.0 for members in lists]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_pooled, "LARGE", WAYS[way])
+        patch.setattr(_pooled, "FEW", 0)
         asked = Groups.of([np.array(members, dtype=np.int64) for members in lists], 6)
         found = _pooled.squares_of(world(0).population, asked, "test", sp.csr_matrix(use))
     np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
-def test_counts_too_large_for_small_integers() -> None:
+def test_counts_too_large_for_small_integers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_pooled, "FEW", 0)
     asked = Groups.of([np.arange(2)], 2)
     use = sp.csr_matrix(np.array([[2.0**31], [3.0]]))
     assert _pooled.squares_of(world(0).population, asked, "test", use).tolist() == [(2.0**31 + 3) ** 2]

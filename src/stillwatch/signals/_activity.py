@@ -39,7 +39,9 @@ def variance_ratio(population: Population, groups: Groups) -> Floats:
     together = squares_of(population, groups, "activity.changes", changes)
     starts = groups.sum(population.keep("activity.starts", _starts))
     members = groups.sum(moving)
-    return np.where((starts >= 24) & (members >= 2), ratio(np.maximum(together, LEAST), members), np.nan)
+    # members that are never active in one hour have a ratio of 1, all of them: rounding must not rank them
+    found = np.round(ratio(np.maximum(together, LEAST), members), 12)
+    return np.where((starts >= 24) & (members >= 2), found, np.nan)
 
 
 def _starts(population: Population) -> Floats:

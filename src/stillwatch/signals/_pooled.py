@@ -20,6 +20,8 @@ from stillwatch.population import Floats, Groups, Ints, Population
 LARGE = 0.04
 """Share of all accounts in the mean group from which tokens are taken one by one, for all groups at once: a step of
 the walk costs about as much as that for 25 groups."""
+FEW = 8
+"""Groups below which it never pays."""
 Places = npt.NDArray[np.int32] | Ints
 Marks = npt.NDArray[np.uint8]
 
@@ -98,7 +100,8 @@ def held_by(population: Population, groups: Groups, view: str) -> tuple[Held, Ma
 
 def large(groups: Groups) -> bool:
     """Groups are so large a part of the accounts that tokens are taken one by one, for all groups at once."""
-    return bool(groups.members.nnz >= LARGE * groups.members.shape[0] * groups.members.shape[1])
+    cells = groups.members.shape[0] * groups.members.shape[1]
+    return len(groups) >= FEW and bool(groups.members.nnz >= LARGE * cells)
 
 
 def marked(population: Population, groups: Groups) -> tuple[Marks, Ints]:
