@@ -95,7 +95,7 @@ class Strata:
         return _distinct(rows)
 
 
-def _distinct(rows: Ints) -> list[Ints]:
+def _distinct(rows: npt.NDArray[np.int32] | Ints) -> list[Ints]:
     """The different numbers of each row, in order, without those below 0; sorts `rows` in place."""
     rows.sort(axis=1)
     kept = rows >= 0

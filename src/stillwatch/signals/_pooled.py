@@ -22,7 +22,6 @@ LARGE = 0.04
 the walk costs about as much as that for 25 groups."""
 FEW = 8
 """Groups below which it never pays."""
-Places = npt.NDArray[np.int32] | Ints
 Marks = npt.NDArray[np.uint8]
 
 
@@ -58,9 +57,12 @@ def distinct(population: Population, groups: Groups, view: str) -> Floats:
     """Distinct tokens of a view that a group's members hold, [G]."""
 
     def count() -> Floats:
-        held, marks = held_by(population, groups, view)
-        shared = _walk(groups, held.shared)[0] if marks is None else _distinct_across(marks, *_by_token(held.shared))
-        return groups.sum(held.alone) + shared
+        held = held_of(population, view)
+        if not large(groups):
+            return groups.sum(held.alone) + _walk(groups, held.shared)[0]
+        marks, rows = marked(population, groups)
+        by_token = held.shared[rows].tocsc()
+        return groups.sum(held.alone) + _distinct_across(marks, by_token.indptr, by_token.indices)
 
     return groups.keep(population, f"distinct.{view}", count)
 
@@ -69,33 +71,20 @@ def squares(population: Population, groups: Groups, view: str) -> Floats:
     """Sum over the tokens of a view of the square of a group's count, [G]."""
 
     def add() -> Floats:
-        held, marks = held_by(population, groups, view)
-        return groups.sum(held.alone_squares) + _squares(groups, held.shared, marks)
+        held = held_of(population, view)
+        return groups.sum(held.alone_squares) + _squares(population, groups, held.shared)
 
     return groups.keep(population, f"squares.{view}", add)
 
 
 def squares_of(population: Population, groups: Groups, name: str, use: sp.csr_matrix) -> Floats:
     """Sum over the columns of `use`, N x T, of the square of a group's sum, [G]; `name` belongs to one matrix."""
-
-    def add() -> Floats:
-        if not large(groups):
-            return _squares(groups, use, None)
-        marks, rows = marked(population, groups)
-        return _squares(groups, use[rows], marks)
-
-    return groups.keep(population, f"squares_of.{name}", add)
+    return groups.keep(population, f"squares_of.{name}", lambda: _squares(population, groups, use))
 
 
-def held_by(population: Population, groups: Groups, view: str) -> tuple[Held, Marks | None]:
-    """What members hold of a view, and for large groups `marked`: `shared` then has the rows of the accounts there."""
-    if not large(groups):
-        return population.keep(f"pooled.{view}", lambda of: Held.of(of.traits(view)[0])), None
-    marks, rows = marked(population, groups)
-    some = Held.of(population.traits(view)[0][rows])
-    alone, alone_squares = np.zeros(len(population)), np.zeros(len(population))
-    alone[rows], alone_squares[rows] = some.alone, some.alone_squares
-    return Held(alone, alone_squares, some.shared), marks
+def held_of(population: Population, view: str) -> Held:
+    """Who holds what of a view."""
+    return population.keep(f"pooled.{view}", lambda of: Held.of(of.traits(view)[0]))
 
 
 def large(groups: Groups) -> bool:
@@ -118,17 +107,12 @@ def marked(population: Population, groups: Groups) -> tuple[Marks, Ints]:
     return groups.keep(population, "marked", mark)
 
 
-def _by_token(use: sp.csr_matrix) -> tuple[Places, Places]:
-    """Bounds of each token's accounts, and the accounts."""
-    by_token = use.tocsc()
-    return by_token.indptr, by_token.indices
-
-
-def _squares(groups: Groups, use: sp.csr_matrix, marks: Marks | None) -> Floats:
-    """Sum of squared sums, [G]."""
-    if marks is None:
+def _squares(population: Population, groups: Groups, use: sp.csr_matrix) -> Floats:
+    """Sum over columns of squared sums, [G]."""
+    if not large(groups):
         return _walk(groups, use)[1]
-    by_token = use.tocsc()
+    marks, rows = marked(population, groups)
+    by_token = use[rows].tocsc()
     found: Floats = _squares_across(marks, _whole(by_token.data), by_token.indptr, by_token.indices)
     return found
 
@@ -174,6 +158,8 @@ def _distinct_across(marks, ptr, holders):  # type: ignore[no-untyped-def]
     groups = marks.shape[1]
     out, any_holds = np.zeros(groups, np.int64), np.zeros(groups, np.uint8)
     for token in range(len(ptr) - 1):
+        if ptr[token] == ptr[token + 1]:
+            continue
         any_holds[:] = 0
         for x in range(ptr[token], ptr[token + 1]):
             holder = holders[x]
@@ -189,6 +175,8 @@ def _squares_across(marks, n, ptr, holders):  # type: ignore[no-untyped-def]
     groups = marks.shape[1]
     out, count = np.zeros(groups), np.zeros(groups, n.dtype)
     for token in range(len(ptr) - 1):
+        if ptr[token] == ptr[token + 1]:
+            continue
         count[:] = 0
         for x in range(ptr[token], ptr[token + 1]):
             holder, more = holders[x], n[x]

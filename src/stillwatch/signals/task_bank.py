@@ -10,14 +10,13 @@ from dataclasses import dataclass
 
 import numba as nb
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import scipy.sparse as sp
 
 from stillwatch.model import Dimension
 from stillwatch.population import Floats, Groups, Ints, Population, ratio
-from stillwatch.signals._pooled import Places, large, marked
+from stillwatch.signals._pooled import large, marked
 from stillwatch.signals.base import Signal
 
 LEAST = 12
@@ -47,33 +46,37 @@ class TaskBank(Signal):
         does not matter: that is repeated sampling.
         """
         bank = population.keep("task_bank", Bank.of)
+        users, items = bank.users, bank.shared
         if large(groups):
             marks, rows = marked(population, groups)
-            net = _net_across(marks, *_by_lead(bank, rows))
+            by_lead, by_item = users[rows].tocsc(), items[rows].tocsc()
+            net = _net_across(
+                marks, by_lead.indptr, by_lead.indices, by_lead.data, bank.bounds, by_item.indptr, by_item.indices
+            )
         else:
-            members, items, users = groups.members, bank.asked, bank.users
             net = _net(
-                members.indptr, members.indices, items.indptr, items.indices, users.indptr, users.indices, bank.lead,
-                items.shape[1], users.shape[1],
+                groups.members.indptr, groups.members.indices, users.indptr, users.indices, users.data,
+                bank.bounds, items.indptr, items.indices, bank.lead,
             )  # fmt: skip
-        total = groups.sum(np.diff(bank.asked.indptr).astype(np.float64))
+        total = groups.sum(bank.asked)
         return np.where(total >= LEAST, ratio(net, total), np.nan)
 
 
 @dataclass(frozen=True)
 class Bank:
-    """Who asked which item under which template."""
+    """Who asked which items under which of L templates, the leads that are one."""
 
-    asked: sp.csr_matrix
-    """Ones, N x T."""
-    lead: Ints
-    """Lead of each item, [T]."""
-    template: npt.NDArray[np.bool_]
-    """Leads that are one, [L]."""
-    by_lead: sp.csr_matrix
-    """Ones for each item at its lead if that is a template, T x L."""
+    asked: Floats
+    """Sampled items of each account, [N]."""
     users: sp.csr_matrix
-    """Items of each account under each lead that is a template, N x L."""
+    """What an account's items under a template add where somebody else uses it as well: 1 for one that nobody else
+    asks, -1 for another, as that is in one more hand; N x L, with an entry, 0 or not, for each template it uses."""
+    shared: sp.csr_matrix
+    """Ones for the items under templates that several accounts ask, ordered by template, N x T'; each adds 2 once."""
+    lead: Ints
+    """Template of each of them, [T']."""
+    bounds: Ints
+    """First of them of each template, and their number, [L + 1]."""
 
     @classmethod
     def of(cls, population: Population) -> Bank:
@@ -81,41 +84,62 @@ class Bank:
         items, tokens = population.traits("item_sample")
         leads = pc.list_element(pc.split_pattern(pa.array(tokens, pa.string()), ":", max_splits=1), 0)
         leads = leads.dictionary_encode()
-        place = leads.indices.to_numpy().astype(np.int64)
-        asked = items.sign()
-        template = np.array([lead != NO_LEAD for lead in leads.dictionary.to_pylist()], dtype=bool)
-        by_lead = sp.csr_matrix(
-            (template[place].astype(np.float64), place, np.arange(len(tokens) + 1)), shape=(len(tokens), len(template))
+        place, names = leads.indices.to_numpy().astype(np.int64), leads.dictionary.to_pylist()
+        template = np.array([name != NO_LEAD for name in names], dtype=bool)
+        several = np.bincount(items.indices, minlength=len(tokens)) >= 2
+        # the matrix product counts items in the real part and those of one account in the imaginary one
+        both = sp.csr_matrix((1 + 1j * ~several[items.indices], items.indices, items.indptr), shape=items.shape)
+        kept = np.flatnonzero(template[place])
+        by_lead = sp.csr_matrix((np.ones(len(kept)), (kept, place[kept])), shape=(len(tokens), len(names)))
+        users = (both @ by_lead).tocsr()
+        worth = (2 * users.data.imag - users.data.real).astype(np.int32)
+        order = np.flatnonzero(several & template[place])
+        order = order[np.argsort(place[order], kind="stable")]
+        return cls(
+            np.diff(items.indptr).astype(np.float64),
+            sp.csr_matrix((worth, users.indices, users.indptr), shape=users.shape),
+            items[:, order].tocsr(),
+            place[order],
+            np.searchsorted(place[order], np.arange(len(names) + 1)),
         )
-        by_lead.eliminate_zeros()
-        return cls(asked, place, template, by_lead, (asked @ by_lead).tocsr())
-
-
-def _by_lead(bank: Bank, rows: Ints) -> tuple[Places, ...]:
-    """For `_net_across`, of the accounts `rows`: leads with two users or more, who they are and what each one's items
-    add if nobody else asks them; items that two or more asked, by lead, and who did."""
-    asked = bank.asked[rows]
-    shared = np.bincount(asked.indices, minlength=asked.shape[1]) >= 2
-    # of each account and lead: items as the real part, those that nobody else asks as the imaginary one
-    both = sp.csr_matrix((1 + 1j * ~shared[asked.indices], asked.indices, asked.indptr), shape=asked.shape)
-    users = (both @ bank.by_lead).tocsc()
-    kept = np.flatnonzero(np.diff(users.indptr) >= 2)
-    users = users[:, kept]
-    worth = (2 * users.data.imag - users.data.real).astype(np.int32)
-    items = np.flatnonzero(shared & bank.template[bank.lead])
-    items = items[np.argsort(bank.lead[items], kind="stable")]
-    bounds = np.searchsorted(bank.lead[items], np.append(kept, len(bank.template)))
-    by_item = asked.tocsc()[:, items]
-    return users.indptr, users.indices, worth, bounds, by_item.indptr, by_item.indices
 
 
 @nb.njit(cache=True, nogil=True)
-def _net_across(marks, uptr, users, worth, bounds, hptr, holders):  # type: ignore[no-untyped-def]
-    """What `_net` adds up, lead by lead for all groups at once."""
+def _net(mptr, members, uptr, leads, worth, bounds, iptr, items, lead):  # type: ignore[no-untyped-def]
+    """Of each group, the sum of 2 - h over its items under leads of two members or more; an item is in h hands."""
+    net = np.zeros(len(mptr) - 1)
+    users, here = np.zeros(len(bounds), np.int64), np.zeros(len(bounds), np.int64)
+    asked = np.zeros(len(lead), np.bool_)
+    for group in range(len(net)):
+        mine = members[mptr[group] : mptr[group + 1]]
+        for member in mine:
+            for x in range(uptr[member], uptr[member + 1]):
+                users[leads[x]] += 1
+                here[leads[x]] += worth[x]
+            for x in range(iptr[member], iptr[member + 1]):
+                item = items[x]
+                if not asked[item]:
+                    asked[item] = True
+                    here[lead[item]] += 2
+        for member in mine:
+            for x in range(uptr[member], uptr[member + 1]):
+                if users[leads[x]] >= 2:
+                    net[group] += here[leads[x]]
+                users[leads[x]], here[leads[x]] = 0, 0
+            for x in range(iptr[member], iptr[member + 1]):
+                asked[items[x]] = False
+    return net
+
+
+@nb.njit(cache=True, nogil=True)
+def _net_across(marks, uptr, users, worth, bounds, iptr, holders):  # type: ignore[no-untyped-def]
+    """The same, lead by lead for all groups at once."""
     groups = marks.shape[1]
     net, here = np.zeros(groups, np.int64), np.zeros(groups, np.int32)
     one, two, asked = np.zeros(groups, np.uint8), np.zeros(groups, np.uint8), np.zeros(groups, np.uint8)
     for lead in range(len(uptr) - 1):
+        if uptr[lead + 1] - uptr[lead] < 2:
+            continue
         one[:], two[:], here[:] = 0, 0, 0
         for x in range(uptr[lead], uptr[lead + 1]):
             user, more = users[x], worth[x]
@@ -126,7 +150,7 @@ def _net_across(marks, uptr, users, worth, bounds, hptr, holders):  # type: igno
                 here[group] += more * mark
         for item in range(bounds[lead], bounds[lead + 1]):
             asked[:] = 0
-            for x in range(hptr[item], hptr[item + 1]):
+            for x in range(iptr[item], iptr[item + 1]):
                 holder = holders[x]
                 for group in range(groups):
                     asked[group] |= marks[holder, group]
@@ -134,30 +158,6 @@ def _net_across(marks, uptr, users, worth, bounds, hptr, holders):  # type: igno
                 here[group] += 2 * asked[group]
         for group in range(groups):
             net[group] += two[group] * here[group]
-    return net
-
-
-@nb.njit(cache=True, nogil=True)
-def _net(mptr, members, iptr, items, lptr, leads, lead, distinct, templates):  # type: ignore[no-untyped-def]
-    """Of each group, the sum of 2 - h over its items under leads of two members or more; an item is in h hands."""
-    net = np.zeros(len(mptr) - 1)
-    hands, users = np.zeros(distinct, np.int64), np.zeros(templates, np.int64)
-    for group in range(len(net)):
-        mine = members[mptr[group] : mptr[group + 1]]
-        for member in mine:
-            for x in range(lptr[member], lptr[member + 1]):
-                users[leads[x]] += 1
-            for x in range(iptr[member], iptr[member + 1]):
-                hands[items[x]] += 1
-        for member in mine:
-            for x in range(iptr[member], iptr[member + 1]):
-                item = items[x]
-                if hands[item] and users[lead[item]] >= 2:
-                    net[group] += 2 - hands[item]
-                hands[item] = 0
-        for member in mine:
-            for x in range(lptr[member], lptr[member + 1]):
-                users[leads[x]] = 0
     return net
 
 
