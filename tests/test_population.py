@@ -58,6 +58,7 @@ def test_distinct_codes(codes: list[int], rows: list[list[int]]) -> None:
     mine = [[codes[row] for row in own if codes[row] >= 0] for own in rows]
     assert distinct.tolist() == [len(set(own)) for own in mine]
     assert with_code.tolist() == [len(own) for own in mine]
+    assert groups_of(rows).largest(np.asarray(codes)).tolist() == [max(map(own.count, own), default=0) for own in mine]
 
 
 def test_the_spread_of_large_and_nearly_equal_values_is_not_lost() -> None:

@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
+import numba as nb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -31,6 +32,9 @@ class Groups:
     """G groups of accounts: `members` is a G x N matrix of ones."""
 
     members: sp.csr_matrix
+
+    # what signals share of these groups, with the population it holds for
+    _memo: dict[str, tuple[Population, Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, lists: Sequence[Ints], size: int) -> Groups:
@@ -56,6 +60,13 @@ class Groups:
     def group_of(self) -> Ints:
         """Group of each membership, [memberships], parallel to `members.indices`."""
         return np.repeat(np.arange(len(self)), np.diff(self.members.indptr))
+
+    def keep(self, population: Population, name: str, make: Callable[[], R]) -> R:
+        """What `make` derives from these groups of `population`, computed once; `name` belongs to one maker."""
+        kept = self._memo.get(name)
+        if kept is None or kept[0] is not population:
+            kept = self._memo[name] = (population, make())
+        return cast(R, kept[1])
 
     def sum(self, values: Floats) -> Floats:
         """Sum over members, [G]; an account without a value (NaN) adds nothing."""
@@ -87,14 +98,31 @@ class Groups:
 
     def distinct(self, codes: Ints) -> tuple[Floats, Floats]:
         """Distinct codes and members with a code (>= 0), both [G]."""
-        mine = codes[self.members.indices]
-        known = mine >= 0
-        width = int(codes.max(initial=0)) + 1
-        pairs = np.unique(self.group_of[known] * width + mine[known])
-        return (
-            np.bincount(pairs // width, minlength=len(self)).astype(np.float64),
-            np.bincount(self.group_of[known], minlength=len(self)).astype(np.float64),
-        )
+        distinct, _ = _held(self.members.indptr, self.members.indices, codes, int(codes.max(initial=0)) + 1)
+        return distinct, self.sum((codes >= 0).astype(np.float64))
+
+    def largest(self, codes: Ints) -> Floats:
+        """Members with the code (>= 0) that most of them have, [G]; 0 where none has any."""
+        _, most = _held(self.members.indptr, self.members.indices, codes, int(codes.max(initial=0)) + 1)
+        return most
+
+
+@nb.njit(cache=True, nogil=True)
+def _held(indptr, members, codes, width):  # type: ignore[no-untyped-def]
+    distinct, most = np.zeros(len(indptr) - 1), np.zeros(len(indptr) - 1)
+    # of each code the group that was last seen with it, and its members with it
+    last, held = np.full(width, -1), np.zeros(width, np.int64)
+    for group in range(len(distinct)):
+        for place in range(indptr[group], indptr[group + 1]):
+            code = codes[members[place]]
+            if code < 0:
+                continue
+            if last[code] != group:
+                last[code], held[code] = group, 0
+                distinct[group] += 1
+            held[code] += 1
+            most[group] = max(most[group], held[code])
+    return distinct, most
 
 
 def ratio(above: Floats, below: Floats) -> Floats:

@@ -31,8 +31,12 @@ def tail_p(x: Floats, null: Floats, resolution: float) -> Floats:
     filled = np.where(known, null, -np.inf)
     at_least = (filled >= x[:, None]).sum(axis=1)
     rank = (1.0 + at_least) / (1.0 + size)
-    p = np.where(at_least > 0, rank, np.minimum(rank, _pareto_tail(x, filled, size, resolution)))
-    return np.where(np.isfinite(x) & (size >= 19), np.clip(p, P_FLOOR, 1.0), np.nan)
+    tested = np.isfinite(x) & (size >= 19)
+    p, beyond = rank, np.flatnonzero(tested & (at_least == 0))
+    if len(beyond):
+        tail = _pareto_tail(x[beyond], filled[beyond], size[beyond], resolution)
+        p[beyond] = np.minimum(rank[beyond], tail)
+    return np.where(tested, np.clip(p, P_FLOOR, 1.0), np.nan)
 
 
 def _pareto_tail(x: Floats, filled: Floats, size: np.ndarray[tuple[int], np.dtype[np.int64]], least: float) -> Floats:

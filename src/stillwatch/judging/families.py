@@ -18,8 +18,8 @@ from stillwatch.signals import Signal
 
 GROUPS_AT_ONCE = 8_000
 MEMBERSHIPS_AT_ONCE = 2_000_000
-HELD_AT_ONCE = 400_000
-"""Memberships of matched groups whose statistics are computed at once: what they share takes a kilobyte each."""
+HELD_AT_ONCE = 6_000_000
+"""Memberships of matched groups whose statistics are computed at once: a few arrays of eight bytes for each."""
 PEERS = 400
 """Accounts of a stratum that make a lone account's null."""
 LEAST_PEERS = 60

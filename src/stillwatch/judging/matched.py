@@ -92,7 +92,15 @@ class Strata:
             if not len(left):
                 break
         rows = np.concatenate(drawn, axis=1) if drawn else np.empty((groups, 0), np.int32)
-        return [np.unique(row[row >= 0]) for row in rows]
+        return _distinct(rows)
+
+
+def _distinct(rows: npt.NDArray[np.int32] | Ints) -> list[Ints]:
+    """The different numbers of each row, in order, without those below 0; sorts `rows` in place."""
+    rows.sort(axis=1)
+    kept = rows >= 0
+    kept[:, 1:] &= rows[:, 1:] != rows[:, :-1]
+    return np.split(rows[kept], np.cumsum(kept.sum(axis=1))[:-1])
 
 
 def _choose(candidates: Ints, count: int, groups: int, rng: np.random.Generator) -> Ints:

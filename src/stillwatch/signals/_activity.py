@@ -6,6 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from stillwatch.population import Floats, Groups, Population, ratio
+from stillwatch.signals._pooled import squares_of
 
 LEAST = 0.01
 """Least square of a sum of changes."""
@@ -35,11 +36,16 @@ def variance_ratio(population: Population, groups: Groups) -> Floats:
     """
     changes = population.keep("activity.changes", _unit_changes)
     moving = (np.diff(changes.indptr) > 0).astype(np.float64)
-    pooled = (groups.members @ changes).tocsr()
-    together = np.asarray(pooled.multiply(pooled).sum(axis=1)).ravel()
-    starts = groups.sum(np.asarray(hourly(population).sum(axis=1), dtype=np.float64).ravel())
+    together = squares_of(population, groups, "activity.changes", changes)
+    starts = groups.sum(population.keep("activity.starts", _starts))
     members = groups.sum(moving)
-    return np.where((starts >= 24) & (members >= 2), ratio(np.maximum(together, LEAST), members), np.nan)
+    # members that are never active in one hour have a ratio of 1, all of them: rounding must not rank them
+    found = np.round(ratio(np.maximum(together, LEAST), members), 12)
+    return np.where((starts >= 24) & (members >= 2), found, np.nan)
+
+
+def _starts(population: Population) -> Floats:
+    return np.asarray(hourly(population).sum(axis=1), dtype=np.float64).ravel()
 
 
 def _unit_changes(population: Population) -> sp.csr_matrix:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-import scipy.sparse as sp
-
-from stillwatch.population import Floats, ratio
+from stillwatch.population import Floats, Groups, Population, ratio
+from stillwatch.signals._pooled import squares
 
 
-def simpson(counts: sp.csr_matrix, events: Floats) -> Floats:
-    """Simpson's index (1949): the chance that two of a group's events carry the same token, [G].
+def simpson(population: Population, groups: Groups, view: str, events: Floats) -> Floats:
+    """Simpson's index (1949): the chance that two of a group's `events` ([G]) carry the same token of a view, [G].
 
-    `counts` is G x T; tokens of a single event may be left out, they add (almost) nothing.
+    Tokens of a single event may be left out, they add (almost) nothing.
     """
-    # not counts.multiply(counts), which matches the two matrices entry by entry
-    squared = sp.csr_matrix((counts.data * counts.data, counts.indices, counts.indptr), shape=counts.shape)
-    squares = np.asarray(squared.sum(axis=1), dtype=np.float64).ravel()
-    return ratio(squares, events**2)
+    return ratio(squares(population, groups, view), events**2)

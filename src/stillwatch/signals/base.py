@@ -74,6 +74,6 @@ class Signal(ABC):
 
     def statistics(self, population: Population, groups: Groups) -> Floats:
         """`measure`, with NaN where the log lacks what the signal needs or the group is too small."""
-        if population.lacks(self.needs):
+        if population.lacks(self.needs) or not (groups.sizes >= self.min_accounts).any():
             return np.full(len(groups), np.nan)
         return np.where(groups.sizes >= self.min_accounts, self.measure(population, groups), np.nan)

@@ -12,6 +12,7 @@ import numpy as np
 
 from stillwatch.model import Dimension
 from stillwatch.population import Floats, Groups, Population
+from stillwatch.signals._pooled import distinct
 from stillwatch.signals._simpson import simpson
 from stillwatch.signals.base import Field, Signal
 
@@ -37,11 +38,10 @@ class Coverage(Signal):
     def measure(self, population: Population, groups: Groups) -> Floats:
         """0 when every task has a form of its own; NaN below 40 texts."""
         texts = groups.sum(population.total("coverage.texts"))
-        items, _ = population.traits("item_sample")
-        distinct = SAMPLE * np.diff((groups.members @ items).tocsr().indptr)
-        leads, _ = population.traits("lead_skeleton")
-        forms = 1 / np.maximum(simpson(groups.members @ leads, texts), 1 / np.maximum(texts, 1))
-        return np.where(texts >= 40, np.log2(np.maximum(distinct, 1)) - np.log2(forms), np.nan)
+        tasks = SAMPLE * distinct(population, groups, "item_sample")
+        index = simpson(population, groups, "lead_skeleton", texts)
+        forms = 1 / np.maximum(index, 1 / np.maximum(texts, 1))
+        return np.where(texts >= 40, np.log2(np.maximum(tasks, 1)) - np.log2(forms), np.nan)
 
 
 SIGNAL = Coverage()

@@ -41,12 +41,7 @@ class DeclaredDiversity(Signal):
 
 def unity(hand: Ints, groups: Groups) -> Floats:
     """Members beyond the first that are in the group's largest proven hand, over all members beyond the first, [G]."""
-    operators = hand[groups.members.indices]
-    known = operators >= 0
-    pairs, held = np.unique(np.stack([groups.group_of[known], operators[known]]), axis=1, return_counts=True)
-    largest = np.ones(len(groups))
-    np.maximum.at(largest, pairs[0], held)
-    return ratio(largest - 1, groups.sizes - 1)
+    return ratio(np.maximum(groups.largest(hand), 1) - 1, groups.sizes - 1)
 
 
 SIGNAL = DeclaredDiversity()

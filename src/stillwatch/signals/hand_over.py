@@ -6,11 +6,13 @@ Replacement after a ban is what separates an operator with a pool from people wh
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from stillwatch.model import Dimension
 from stillwatch.population import Floats, Groups, Population
 from stillwatch.signals.base import Signal
 
+Instants = npt.NDArray[np.datetime64]
 WINDOW = np.timedelta64(3, "D")
 
 
@@ -37,17 +39,18 @@ class HandOver(Signal):
         candidates = np.flatnonzero(groups.sum((~np.isnat(closed)).astype(np.float64)) >= 1)
         for group in candidates:
             rows = indices[indptr[group] : indptr[group + 1]]
-            out[group] = _replaced(np.sort(created[rows][~np.isnat(created[rows])]), closed[rows], len(rows))
+            out[group] = _replaced(_sorted(created[rows]), closed[rows], len(rows))
         return out
 
 
-def _replaced(
-    born: np.ndarray[tuple[int], np.dtype[np.datetime64]],
-    closed: np.ndarray[tuple[int], np.dtype[np.datetime64]],
-    size: int,
-) -> float:
+def _sorted(of: Instants) -> Instants:
+    """Those that are known, in order; numbers sort faster than instants."""
+    return np.sort(of[~np.isnat(of)].view(np.int64)).view(of.dtype)
+
+
+def _replaced(born: Instants, closed: Instants, size: int) -> float:
     """Births within the window after some closure, less the share of the births' span that such windows cover."""
-    ends = np.sort(closed[~np.isnat(closed)])
+    ends = _sorted(closed)
     if not len(born):
         return float("nan")
     last_end = np.searchsorted(ends, born, side="left") - 1

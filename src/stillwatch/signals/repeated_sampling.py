@@ -11,6 +11,7 @@ import numpy as np
 
 from stillwatch.model import Dimension
 from stillwatch.population import Floats, Groups, Population, ratio
+from stillwatch.signals._pooled import distinct
 from stillwatch.signals.base import Field, Signal
 
 
@@ -33,10 +34,8 @@ class RepeatedSampling(Signal):
 
     def measure(self, population: Population, groups: Groups) -> Floats:
         """At least 0; NaN without text and without choices."""
-        items, _ = population.traits("item_sample")
-        pooled = (groups.members @ items).tocsr()
-        asked = np.asarray(pooled.sum(axis=1)).ravel()
-        repeats = ratio(asked - np.diff(pooled.indptr), asked)
+        asked = groups.sum(population.keep("repeated_sampling.asked", _asked))
+        repeats = ratio(asked - distinct(population, groups, "item_sample"), asked)
         extra = ratio(
             groups.sum(population.total("repeated_sampling.extra_choices")),
             groups.sum(population.total("volume.events")),
@@ -44,6 +43,11 @@ class RepeatedSampling(Signal):
         # no extra choice is an answer as well; else a log without text would have no null to compare with
         known = np.isfinite(repeats) | (groups.sum(population.total("repeated_sampling.chosen")) > 0)
         return np.where(known, np.nan_to_num(repeats) + np.nan_to_num(extra), np.nan)
+
+
+def _asked(population: Population) -> Floats:
+    """Sampled items an account asked, each as often as it did, [N]."""
+    return np.asarray(population.traits("item_sample")[0].sum(axis=1), dtype=np.float64).ravel()
 
 
 SIGNAL = RepeatedSampling()

@@ -27,9 +27,8 @@ class SkeletonConcentration(Signal):
 
     def measure(self, population: Population, groups: Groups) -> Floats:
         """log2 in about [-20, 0]; NaN without text."""
-        leads, _ = population.traits("lead_skeleton")
         events = groups.sum(population.total("coverage.texts"))
-        index = simpson(groups.members @ leads, events)
+        index = simpson(population, groups, "lead_skeleton", events)
         floor = ratio(np.ones(len(groups)), np.maximum(events, 1))
         return np.where(events >= 10, np.log2(np.maximum(index, floor)), np.nan)
 

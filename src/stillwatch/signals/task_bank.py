@@ -6,6 +6,8 @@ templates with shared items (homework, benchmarks, viral prompts) therefore spea
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numba as nb
 import numpy as np
 import pyarrow as pa
@@ -14,6 +16,7 @@ import scipy.sparse as sp
 
 from stillwatch.model import Dimension
 from stillwatch.population import Floats, Groups, Ints, Population, ratio
+from stillwatch.signals._pooled import large, marked
 from stillwatch.signals.base import Signal
 
 LEAST = 12
@@ -42,58 +45,120 @@ class TaskBank(Signal):
         An item in h hands is h of all, and adds 2 - h: 1 alone, 0 for two, less for more. How often a member asked it
         does not matter: that is repeated sampling.
         """
-        items, lead, lead_of = population.keep("task_bank.items", _bank)
-        members = groups.members
-        net, total = _counted(
-            members.indptr, members.indices, items.indptr, items.indices, lead_of.indptr, lead_of.indices, lead,
-            items.shape[1], lead_of.shape[1],
-        )  # fmt: skip
+        bank = population.keep("task_bank", Bank.of)
+        users, items = bank.users, bank.shared
+        if large(groups):
+            marks, rows = marked(population, groups)
+            by_lead, by_item = users[rows].tocsc(), items[rows].tocsc()
+            net = _net_across(
+                marks, by_lead.indptr, by_lead.indices, by_lead.data, bank.bounds, by_item.indptr, by_item.indices
+            )
+        else:
+            net = _net(
+                groups.members.indptr, groups.members.indices, users.indptr, users.indices, users.data,
+                bank.bounds, items.indptr, items.indices, bank.lead,
+            )  # fmt: skip
+        total = groups.sum(bank.asked)
         return np.where(total >= LEAST, ratio(net, total), np.nan)
 
 
-def _bank(population: Population) -> tuple[sp.csr_matrix, Ints, sp.csr_matrix]:
-    """Who asked which item (N x T), the lead of each item ([T]), and who used which lead that is one (N x L)."""
-    items, tokens = population.traits("item_sample")
-    leads = pc.list_element(pc.split_pattern(pa.array(tokens, pa.string()), ":", max_splits=1), 0).dictionary_encode()
-    place = leads.indices.to_numpy().astype(np.int64)
-    by_lead = sp.csr_matrix(
-        (np.ones(len(tokens)), (np.arange(len(tokens)), place)), shape=(len(tokens), len(leads.dictionary))
-    )
-    asked = items.sign()
-    template = sp.diags_array(np.array([lead != NO_LEAD for lead in leads.dictionary.to_pylist()], dtype=np.float64))
-    lead_of = (asked @ by_lead @ template).sign().tocsr()
-    lead_of.eliminate_zeros()
-    return asked, place, lead_of
+@dataclass(frozen=True)
+class Bank:
+    """Who asked which items under which of L templates, the leads that are one."""
+
+    asked: Floats
+    """Sampled items of each account, [N]."""
+    users: sp.csr_matrix
+    """What an account's items under a template add where somebody else uses it as well: 1 for one that nobody else
+    asks, -1 for another, as that is in one more hand; N x L, with an entry, 0 or not, for each template it uses."""
+    shared: sp.csr_matrix
+    """Ones for the items under templates that several accounts ask, ordered by template, N x T'; each adds 2 once."""
+    lead: Ints
+    """Template of each of them, [T']."""
+    bounds: Ints
+    """First of them of each template, and their number, [L + 1]."""
+
+    @classmethod
+    def of(cls, population: Population) -> Bank:
+        """From the traits `item_sample`."""
+        items, tokens = population.traits("item_sample")
+        leads = pc.list_element(pc.split_pattern(pa.array(tokens, pa.string()), ":", max_splits=1), 0)
+        leads = leads.dictionary_encode()
+        place, names = leads.indices.to_numpy().astype(np.int64), leads.dictionary.to_pylist()
+        template = np.array([name != NO_LEAD for name in names], dtype=bool)
+        several = np.bincount(items.indices, minlength=len(tokens)) >= 2
+        # the matrix product counts items in the real part and those of one account in the imaginary one
+        both = sp.csr_matrix((1 + 1j * ~several[items.indices], items.indices, items.indptr), shape=items.shape)
+        kept = np.flatnonzero(template[place])
+        by_lead = sp.csr_matrix((np.ones(len(kept)), (kept, place[kept])), shape=(len(tokens), len(names)))
+        users = (both @ by_lead).tocsr()
+        worth = (2 * users.data.imag - users.data.real).astype(np.int32)
+        order = np.flatnonzero(several & template[place])
+        order = order[np.argsort(place[order], kind="stable")]
+        return cls(
+            np.diff(items.indptr).astype(np.float64),
+            sp.csr_matrix((worth, users.indices, users.indptr), shape=users.shape),
+            items[:, order].tocsr(),
+            place[order],
+            np.searchsorted(place[order], np.arange(len(names) + 1)),
+        )
 
 
 @nb.njit(cache=True, nogil=True)
-def _counted(mptr, members, iptr, items, lptr, leads, lead, distinct, templates):  # type: ignore[no-untyped-def]
-    """Of each group, the sum of 2 - h over its items under leads of two members or more, and of h over all items; an
-    item is in h hands. As products of sparse matrices the same takes four times as long."""
-    net, total = np.zeros(len(mptr) - 1), np.zeros(len(mptr) - 1)
-    hands, users = np.zeros(distinct, np.int64), np.zeros(templates, np.int64)
-    found = np.empty(distinct, np.int64)
+def _net(mptr, members, uptr, leads, worth, bounds, iptr, items, lead):  # type: ignore[no-untyped-def]
+    """Of each group, the sum of 2 - h over its items under leads of two members or more; an item is in h hands."""
+    net = np.zeros(len(mptr) - 1)
+    users, here = np.zeros(len(bounds), np.int64), np.zeros(len(bounds), np.int64)
+    asked = np.zeros(len(lead), np.bool_)
     for group in range(len(net)):
-        n = 0
         mine = members[mptr[group] : mptr[group + 1]]
         for member in mine:
-            for x in range(lptr[member], lptr[member + 1]):
+            for x in range(uptr[member], uptr[member + 1]):
                 users[leads[x]] += 1
+                here[leads[x]] += worth[x]
             for x in range(iptr[member], iptr[member + 1]):
                 item = items[x]
-                if hands[item] == 0:
-                    found[n] = item
-                    n += 1
-                hands[item] += 1
-        for item in found[:n]:
-            total[group] += hands[item]
-            if users[lead[item]] >= 2:
-                net[group] += 2 - hands[item]
-            hands[item] = 0
+                if not asked[item]:
+                    asked[item] = True
+                    here[lead[item]] += 2
         for member in mine:
-            for x in range(lptr[member], lptr[member + 1]):
-                users[leads[x]] = 0
-    return net, total
+            for x in range(uptr[member], uptr[member + 1]):
+                if users[leads[x]] >= 2:
+                    net[group] += here[leads[x]]
+                users[leads[x]], here[leads[x]] = 0, 0
+            for x in range(iptr[member], iptr[member + 1]):
+                asked[items[x]] = False
+    return net
+
+
+@nb.njit(cache=True, nogil=True)
+def _net_across(marks, uptr, users, worth, bounds, iptr, holders):  # type: ignore[no-untyped-def]
+    """The same, lead by lead for all groups at once."""
+    groups = marks.shape[1]
+    net, here = np.zeros(groups, np.int64), np.zeros(groups, np.int32)
+    one, two, asked = np.zeros(groups, np.uint8), np.zeros(groups, np.uint8), np.zeros(groups, np.uint8)
+    for lead in range(len(uptr) - 1):
+        if uptr[lead + 1] - uptr[lead] < 2:
+            continue
+        one[:], two[:], here[:] = 0, 0, 0
+        for x in range(uptr[lead], uptr[lead + 1]):
+            user, more = users[x], worth[x]
+            for group in range(groups):
+                mark = marks[user, group]
+                two[group] |= one[group] & mark
+                one[group] |= mark
+                here[group] += more * mark
+        for item in range(bounds[lead], bounds[lead + 1]):
+            asked[:] = 0
+            for x in range(iptr[item], iptr[item + 1]):
+                holder = holders[x]
+                for group in range(groups):
+                    asked[group] |= marks[holder, group]
+            for group in range(groups):
+                here[group] += 2 * asked[group]
+        for group in range(groups):
+            net[group] += two[group] * here[group]
+    return net
 
 
 SIGNAL = TaskBank()
