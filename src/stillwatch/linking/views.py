@@ -2,7 +2,8 @@
 
 - kind: `control` says one hand. `content` says one source of text (an application, a course, a benchmark, a harvester);
   honest users of one product share it. `context` never links; signals and the null read it.
-- family: views of one family tell one fact, the best of them counts. Different families add.
+- family: views of one family tell one fact: of a pair the best of them counts, of a group the mean of their
+  e-values. Different families add.
 - region: its tokens are local, so the null takes a token's popularity at the account's carrier or in its country where
   that is higher.
 - application: the application explains it, so the null takes the popularity among its users where that is higher.
