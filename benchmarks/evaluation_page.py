@@ -329,7 +329,7 @@ def full_size() -> list[str]:
     return [
         "\n## Full size\n",
         f"`{part['world']}` at scale {part['scale']:g}, background {part['background']:g}, seed {part['seed']}: "
-        f"{part['events']:,} events of {part['accounts']:,} accounts. {part['how'].capitalize()}.\n",
+        f"{part['events']:,} events of {part['accounts']:,} accounts. {part['how'][0].upper() + part['how'][1:]}.\n",
         f"- campaign accounts accused: {interval(found, of)} ({labs})",
         f"- adjusted Rand index over campaign accounts: {part['ari']:.3f}",
         f"- honest accounts accused: {interval(*part['honest'])}: {labels}",

@@ -56,6 +56,7 @@ def looked_at(folder: Path) -> dict[str, Any]:
         "seconds": seconds,
         "events": manifest["counts"]["kept"],
         "peak_mebibytes": manifest.get("peak_mebibytes"),
+        "stages": manifest.get("seconds"),
         **held_against(run, made),
     }
 
