@@ -88,7 +88,7 @@ BLIND = """
   one reason; now one stock of cards, clients and mail must be likelier than two. (c) Two hands in one group were held
   to odds in proportion to the whole group; now to what the smaller of the two can say. On eight evasions of seed 11
   (scale 1) this took ARI from .34 to .86 in the mean.
-- **The first days.** With this linking the third evening of the world at full size accuses 717 honest accounts beside
+- **The first days.** With this linking the third evening of the world at full size accuses 714 honest accounts beside
   127 of lab-2 as one operator, at .000777 where .000778 is allowed, and takes it back the next evening; 770 honest
   accounts are accused on some evening, 5 before. Of two or three days an account has few events, so that people who
   ask alike stand beside a ring, and the ring's part proves the hand for all of them. Averaging the views of a family
