@@ -48,7 +48,7 @@ DERIVED = (
 FIRST_DAY = date(2026, 9, 2)
 """When the ring of the small log is first accused; the first look is a day earlier."""
 LOST = date(2026, 9, 3)
-"""The one look after that which does not accuse it: its level is lower, and two days say little."""
+"""The one look after that which does not accuse it; why was not looked into."""
 
 
 def stillwatch(*words: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
