@@ -139,7 +139,7 @@ def test_a_member_needs_two_kinds_of_evidence(node: str, words: bool, like: floa
     everybody = np.array([*RING, asked])
     group = groups.Group(everybody, np.full(len(everybody), -20.0), np.ones(len(everybody), dtype=bool))
     where = points({**dict.fromkeys(RING, 1.0), asked: like})
-    reviewed = members.review(of.null, words_of(texts), where, group, np.zeros(NODES, dtype=bool), 0.01)
+    reviewed = members.review(of.null, words_of(texts), where, group, np.zeros(NODES, dtype=bool), of.rank, 0.01)
     assert reviewed is not None
     assert set(RING) <= set(reviewed.members.tolist()), node
     assert (asked in reviewed.members) == stays, node
@@ -155,10 +155,10 @@ def test_people_taken_in_together_do_not_speak_for_each_other() -> None:
     # far enough out for a kind of evidence, too near for it alone
     where = points({**dict.fromkeys(RING, 1.0), **dict(zip(four, (0.39, 0.35, 0.3, 0.57), strict=True))})
     nobody = np.zeros(NODES, dtype=bool)
-    once = members._once(of.null, words_of(texts), where, group, nobody, 0.01)
+    once = members._once(of.null, words_of(texts), where, group, nobody, of.rank, 0.01)
     assert once is not None
     assert set(once.members.tolist()) == {*RING, *four}
-    reviewed = members.review(of.null, words_of(texts), where, group, nobody, 0.01)
+    reviewed = members.review(of.null, words_of(texts), where, group, nobody, of.rank, 0.01)
     assert reviewed is not None
     assert set(reviewed.members.tolist()) == set(RING)
 
@@ -206,3 +206,19 @@ def test_groups_mostly_inside_others_become_one_with_them() -> None:
 def test_each_node_goes_to_the_group_whose_way_it_leans() -> None:
     far, close = leaning([1, 2, 3], 0.4), leaning([2, 3, 4], 0.9)
     assert [kept.tolist() for kept in groups.owners(6, [far, close])] == [[True, False, False], [True, True, True]]
+
+
+def test_strangers_who_ask_as_a_ring_does_leave_it() -> None:
+    """A topic of 200 with a ring in it: the ring proves a hand, and nobody else shares more than strangers do."""
+    of = shared({"payment": exits(RING, 6, 60, 3), "address": exits(RING, 5, 40, 4)})
+    crowd = range(300, 460)
+    texts = {k: {(k + j) % 100 for j in range(20)} for k in (*RING, *crowd)}
+    everybody = np.array([*RING, *crowd])
+    assert found(of, source(everybody.tolist())) == [set(everybody.tolist())]
+    group = groups.Group(everybody, np.full(len(everybody), -20.0), np.ones(len(everybody), dtype=bool))
+    where = points(dict.fromkeys(everybody.tolist(), 1.0))
+    reviewed = members.review(of.null, words_of(texts), where, group, np.zeros(NODES, dtype=bool), of.rank, 0.01)
+    assert reviewed is not None
+    left = set(reviewed.members.tolist())
+    assert len(left & set(RING)) >= 30
+    assert len(left & set(crowd)) <= 3

@@ -115,7 +115,7 @@ def link(
         shared = hands.Shared(control, strong, rank)
         parts = hands.in_one_hand(shared, texts_found, settings.fdr)
         words = sources.tokens(held)
-        looked_at = members.reviewed(control, words, where, parts, ~known, settings.fdr)
+        looked_at = members.reviewed(control, words, where, parts, ~known, rank, settings.fdr)
         single = [part for group in looked_at for part in apart.apart(control, pairs, where, group, seed)]
         priced = hands.priced(shared, single, len(texts_found), settings.fdr)
         found = hands.settled(shared, priced, len(texts_found), settings.fdr)

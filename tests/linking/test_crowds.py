@@ -1,0 +1,84 @@
+"""Crowds: who shares more than strangers do, and what is so of those who ask alike."""
+
+from __future__ import annotations
+
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stillwatch.linking import crowds, embeddings, groups
+from tests.linking.small import small_null
+from tests.linking.test_hands import RING, exits, points, shared
+
+
+def strangers_twin(held: list[float], members: list[int], rank: list[int], most: int) -> list[list[int]]:
+    """Outsiders by what they hold, then by rank: a few that hold as many, further on for each member in turn."""
+    queue = sorted((k for k in range(len(held)) if k not in members), key=lambda k: (held[k], rank[k]))
+    several = min(most, len(queue))
+    out: dict[int, list[int]] = {}
+    for number in {held[k] for k in members}:
+        first = sum(held[k] < number for k in queue)
+        alike = sum(held[k] == number for k in queue)
+        mine = sorted((k for k in members if held[k] == number), key=lambda k: rank[k])
+        for turn, k in enumerate(mine):
+            if alike > several:
+                start = first + (turn * several) % (alike - several + 1)
+            else:
+                start = first - (several - alike) // 2
+            start = min(max(start, 0), len(queue) - several)
+            out[k] = queue[start : start + several]
+    return [out[k] for k in members]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 50), st.sets(st.integers(0, 24), min_size=2), st.randoms(use_true_random=False))
+def test_agrees_with_its_twin(seed: int, some: set[int], random: Random) -> None:
+    of = small_null(25, seed, strata=True)
+    members, rank = sorted(some), random.sample(range(25), 25)
+    held = of.shared.volume.sum(axis=1).tolist()
+    expected = strangers_twin(held, members, rank, crowds.STRANGERS)
+    at = np.array(members)
+    assert crowds.strangers(of, at, np.array(rank)).tolist() == expected
+    more = crowds.shares_more(of, at, np.array(rank))
+    for k, others, found in zip(members, expected, more.tolist(), strict=True):
+        mine = groups.against(of, at, np.array([k]))[1][0, 0]
+        theirs = [groups.against(of, at, np.array([other]))[1][0, 0] for other in others]
+        wins = [1.0 if mine > other else 0.5 if mine == other else 0.0 for other in theirs]
+        assert found == pytest.approx(sum(wins) / len(wins) if wins else 1.0)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 1_000), st.integers(2, 70), st.integers(0, 70))
+def test_the_mean_around_agrees_with_its_twin(seed: int, size: int, without: int) -> None:
+    rng = np.random.default_rng(seed)
+    members = np.sort(rng.choice(100, size, replace=False))
+    nodes = np.setdiff1d(np.arange(100), rng.choice(members, min(without, size), replace=False))
+    raw = rng.normal(size=(len(nodes), 5)).astype(np.float32)
+    unit = raw / np.linalg.norm(raw, axis=1)[:, None]
+    more, rank = rng.random(size), rng.permutation(100)
+    found = crowds.around(embeddings.Points(nodes, unit), members, more, rank)
+    of = {int(k): row for k, row in zip(nodes, unit, strict=True)}
+    known = [k for k in members.tolist() if k in of]
+    for k, mean in zip(members.tolist(), found.tolist(), strict=True):
+        nearest = sorted(known, key=lambda other: -float(of[k] @ of[other])) if k in of else members.tolist()
+        nearest = nearest[: crowds.NEIGHBOURS] if k in of else nearest
+        assert mean == pytest.approx(np.mean([more[np.searchsorted(members, other)] for other in nearest]), abs=1e-6)
+
+
+def test_a_ring_shares_more_than_strangers_and_a_crowd_does_not() -> None:
+    of = shared({"payment": exits(RING, 6, 60, 3), "address": exits(RING, 5, 40, 4)})
+    both = np.array([*RING, *range(300, 420)])
+    more = crowds.shares_more(of.null, both, of.rank)
+    assert more[: len(RING)].mean() > 0.9
+    assert 0.4 < more[len(RING) :].mean() < 0.6
+    apart = crowds.around(points(dict.fromkeys(RING, 1.0)), both, more, of.rank)
+    assert apart[: len(RING)].min() > 0.8
+    assert np.median(apart[len(RING) :]) < 0.65
+
+
+def test_where_everybody_is_a_member_nobody_is_a_stranger() -> None:
+    of = small_null(25, 1, strata=False)
+    assert crowds.shares_more(of, np.arange(25), np.arange(25)).tolist() == [1.0] * 25
