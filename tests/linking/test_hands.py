@@ -222,3 +222,17 @@ def test_strangers_who_ask_as_a_ring_does_leave_it() -> None:
     left = set(reviewed.members.tolist())
     assert len(left & set(RING)) >= 30
     assert len(left & set(crowd)) <= 3
+
+
+def test_who_leans_the_members_way_stays_if_it_shares_more_than_strangers() -> None:
+    """One card in common is no proof against the whole log, and more than any stranger has."""
+    asked, other = 41, 40
+    cards = exits(RING, 5, 60, 3)
+    of = shared({"payment": [[*card, asked] if k < 2 else card for k, card in enumerate(cards)]})
+    everybody = np.array([*RING, other, asked])
+    group = groups.Group(everybody, np.full(len(everybody), -20.0), np.ones(len(everybody), dtype=bool))
+    texts = words_of({k: {(k + j) % 100 for j in range(20)} for k in RING})
+    where = points({**dict.fromkeys(RING, 1.0), asked: 0.45, other: 0.2})
+    reviewed = members.review(of.null, texts, where, group, np.zeros(NODES, dtype=bool), of.rank, 0.01)
+    assert reviewed is not None
+    assert set(reviewed.members.tolist()) == {*RING, asked}

@@ -11,9 +11,13 @@ Words speak for a member only if they are as large a part of what it asks as of 
 few of everybody's. Measured where two rings sent public questions (two worlds): 14 honest accounts accused beside 333
 of the rings with words of any share, 6 beside 327 so; on four other worlds it lost 3 of 434.
 
-Where those who ask as a member does share no more with the group than strangers do (`crowds`), what it asks is no
-evidence at all: it needs control evidence of its own besides. Measured on the first three days of 25 million events: a
-ring's 153 accounts and 719 honest ones in one group, 841 of which were accused; so 13 of the ring and nobody else stay.
+Nor need it be certain of both where those who ask as a member does share more than strangers do (`crowds`): who leans
+the members' way by that third stays if it shares more than each of a few strangers. Measured where rings sent public
+questions: 124 of a ring's 150 accounts stay, 113 without, and nobody else; on the third day of the log below 26 more.
+
+Where those who ask as a member does share no more with the group than strangers do, what it asks is no evidence
+at all: it needs control evidence of its own besides. Measured on the first three days of 25 million events: a ring's
+153 accounts and 719 honest ones in one group, 841 of which were accused; so 13 of the ring and nobody else stay.
 
 That is repeated until nobody comes or goes: people taken in together speak for each other in the first round (measured
 where the ring's accounts also carried real people's requests: of 44 honest accounts six were left after one round, and
@@ -120,11 +124,10 @@ def _once(
     else:
         worded = (by_words <= chance) & theirs & (near >= LEAN)
         alike = kinds[1] & (worded | (near >= NEAR))
-    crowd = np.zeros(nodes, dtype=bool)
-    more = crowds.shares_more(control, group.members, rank)
-    crowd[group.members] = crowds.around(where, group.members, more, rank) < CROWD
+    crowd, more = _company(control, where, group, rank)
     own = shares & (by_control <= np.log(fdr))
-    stays = inside & np.where(crowd, own, shares | alike)
+    leans = kinds[1] & (near >= LEAN) & more
+    stays = inside & np.where(crowd, own, shares | alike | leans)
     asks = (np.maximum(by_words, by_embedding) <= chance) & theirs & (near >= LEAN)
     joins = ~inside & allowed & (own | asks)
     members = np.flatnonzero(stays | joins)
@@ -139,6 +142,17 @@ def fisher(log_a: Floats, log_b: Floats) -> Floats:
     """Log p of two independent p-values together (Fisher 1925), natural logs, by place."""
     total = -(log_a + log_b)
     return np.asarray(np.log1p(total) - total)
+
+
+def _company(
+    control: Null, where: embeddings.Points | None, group: groups.Group, rank: Ints
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which members ask as a crowd does (`CROWD`), and which share more than each of a few strangers, [N] each."""
+    crowd, all_of_them = (np.zeros(control.shared.nodes, dtype=bool) for _ in range(2))
+    more = crowds.shares_more(control, group.members, rank)
+    crowd[group.members] = crowds.around(where, group.members, more, rank) < CROWD
+    all_of_them[group.members] = more >= 1
+    return crowd, all_of_them
 
 
 def _worded(words: tuple[sp.csr_matrix, Floats], members: Ints, nodes: int) -> tuple[Floats, np.ndarray]:
