@@ -6,12 +6,13 @@ from random import Random
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillwatch.linking import crowds, embeddings, groups
+from stillwatch.linking import crowds, embeddings, groups, members
 from tests.linking.small import small_null
-from tests.linking.test_hands import RING, exits, points, shared
+from tests.linking.test_hands import NODES, RING, exits, points, shared
 
 
 def strangers_twin(held: list[float], members: list[int], rank: list[int], most: int) -> list[list[int]]:
@@ -77,6 +78,25 @@ def test_a_ring_shares_more_than_strangers_and_a_crowd_does_not() -> None:
     apart = crowds.around(points(dict.fromkeys(RING, 1.0)), both, more, of.rank)
     assert apart[: len(RING)].min() > 0.8
     assert np.median(apart[len(RING) :]) < 0.65
+
+
+def test_whoever_was_a_member_is_no_stranger() -> None:
+    of = small_null(25, 1, strata=False)
+    ever = np.arange(25) < 12
+    assert crowds.strangers(of, np.arange(5), np.arange(25), ever).min() >= 12
+
+
+def test_a_member_who_left_is_no_outsider_for_the_others() -> None:
+    """A quarter of a ring leans far; whoever leaves first must not make what the others ask look ordinary."""
+    ring, far = np.arange(120), 30
+    of = shared({"payment": exits(range(120), 6, 60, 3), "address": exits(range(120), 6, 60, 4)})
+    where = points({k: 1.0 if k < far else 0.45 for k in ring.tolist()})
+    group = groups.Group(ring, np.full(120, -20.0), np.ones(120, dtype=bool))
+    words = (sp.csr_matrix((NODES, 0)), np.zeros(NODES))
+    reviewed = members.review(of.null, words, where, group, np.zeros(NODES, dtype=bool), of.rank, 0.01)
+    assert reviewed is not None
+    assert set(range(far)) <= set(reviewed.members.tolist())
+    assert len(reviewed.members) >= 70
 
 
 def test_where_everybody_is_a_member_nobody_is_a_stranger() -> None:

@@ -22,17 +22,19 @@ from stillwatch.linking.null import Null
 STRANGERS = 8
 """Held against each member: one alone makes the mean of fifty members half as certain."""
 NEIGHBOURS = 50
-"""Members who ask alike that are looked at for each; in a smaller group all of them."""
-WITNESSES = 2_000
+"""Members who ask alike that are looked at for each, at least; in a smaller group all of them."""
+TWENTIETH = 20
+"""More of them where a group is large, this part of its witnesses: the mean is as much surer."""
+WITNESSES = 4_000
 """Members of whom these are chosen, the first in the common order: the others are more of the same."""
 
 
-def shares_more(control: Null, members: Ints, rank: Ints) -> Floats:
+def shares_more(control: Null, members: Ints, rank: Ints, ever: np.ndarray | None = None) -> Floats:
     """Share of `STRANGERS` strangers who share less with the group than each member does, half of ties, [members].
 
-    `rank` orders all nodes at random, [N]. Where nobody is a stranger it is 1.
+    `rank` orders all nodes at random; whoever was `ever` a member is no stranger, [N] each. Where nobody is it is 1.
     """
-    others = strangers(control, members, rank)
+    others = strangers(control, members, rank, ever)
     if not others.size:
         return np.ones(len(members))
     mine = groups.against(control, members, members)[1][:, :1]
@@ -40,13 +42,13 @@ def shares_more(control: Null, members: Ints, rank: Ints) -> Floats:
     return np.asarray(((mine > theirs) + 0.5 * (mine == theirs)).mean(axis=1))
 
 
-def strangers(control: Null, members: Ints, rank: Ints) -> Ints:
+def strangers(control: Null, members: Ints, rank: Ints, ever: np.ndarray | None = None) -> Ints:
     """For each member nodes outside that hold as many traits, [members, `STRANGERS`]; [members, 0] if all are members.
 
     Members with one number take turns among all of that number; where these are too few, those around them stand in.
     """
     held = control.shared.volume.sum(axis=1)
-    outside = np.ones(len(held), dtype=bool)
+    outside = np.ones(len(held), dtype=bool) if ever is None else ~ever
     outside[members] = False
     others = np.flatnonzero(outside)
     others = others[np.lexsort((rank[others], held[others]))]
@@ -63,7 +65,7 @@ def strangers(control: Null, members: Ints, rank: Ints) -> Ints:
 
 
 def around(where: embeddings.Points | None, members: Ints, more: Floats, rank: Ints) -> Floats:
-    """Mean of `more` among the `NEIGHBOURS` members who ask most as each member does (itself among them), [members].
+    """Mean of `more` among those members who ask most as each member does (itself among them), [members].
 
     Of all members for one without an embedding.
     """
@@ -75,7 +77,7 @@ def around(where: embeddings.Points | None, members: Ints, more: Floats, rank: I
         return out
     unit = where.unit[np.searchsorted(where.nodes, members[some])].astype(np.float32)
     seen = np.argsort(rank[members[some]], kind="stable")[:WITNESSES]
-    many = min(NEIGHBOURS, len(seen))
+    many = min(max(NEIGHBOURS, len(seen) // TWENTIETH), len(seen))
     for start in range(0, len(some), WITNESSES):
         cosine = unit[start : start + WITNESSES] @ unit[seen].T
         near = np.argpartition(-cosine, many - 1, axis=1)[:, :many]
