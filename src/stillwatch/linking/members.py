@@ -114,8 +114,8 @@ def _once(
     """`ever` flags who was a member in some round, [N]: whoever left is no outsider whom others are held against.
 
     Measured on the fourth day of 25 million events, where 15,236 accounts of one ring had been found and those with few
-    events left first: 7,690 of the rings stay, 4,101 where they counted as outsiders. Words they may still claim: people
-    taken in together have words in common.
+    events left first: 7,690 of the rings stay, 4,101 where they counted as outsiders. The group's own words they may
+    still dispute: people taken in together have words in common.
     """
     nodes = control.shared.nodes
     by_words, theirs = _worded(words, group.members, nodes)
