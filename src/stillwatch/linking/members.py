@@ -68,11 +68,16 @@ def reviewed(
     Measured on a ring that sent public questions: it was found as 28 and as 23 accounts with 23 in common, and each of
     its accounts would have gone to one of two small rings.
     """
-    once = [group for part in found if (group := review(control, words, where, part, allowed, rank, fdr)) is not None]
+    # a hand that was found in several parts must not be its own stranger
+    anyone = np.zeros(control.shared.nodes, dtype=bool)
+    for part in found:
+        anyone[part.members] = True
+    several = (review(control, words, where, part, allowed, rank, fdr, anyone) for part in found)
+    once = [group for group in several if group is not None]
     out = []
     for group in groups.overlapping(once):
         same = any(group is before for before in once)
-        again = group if same else review(control, words, where, group, allowed, rank, fdr)
+        again = group if same else review(control, words, where, group, allowed, rank, fdr, anyone)
         out += [] if again is None else [again]
     return out
 
@@ -85,13 +90,14 @@ def review(
     allowed: np.ndarray,
     rank: Ints,
     fdr: float,
+    found: np.ndarray | None = None,
 ) -> groups.Group | None:
     """The group with its members looked at again until they stay; None if fewer than `LEAST` are left.
 
     A log without embeddings leaves two kinds, and one is enough for whoever was found. `words` are `sources.tokens`;
-    `allowed` says who may join, `rank` orders all nodes at random, [N] each.
+    `allowed` says who may join, `rank` orders all nodes at random, `found` flags the members of all groups, [N] each.
     """
-    ever = np.zeros(control.shared.nodes, dtype=bool)
+    ever = np.zeros(control.shared.nodes, dtype=bool) if found is None else found.copy()
     for _ in range(ROUNDS):
         ever[group.members] = True
         now = _once(control, words, where, group, allowed, rank, fdr, ever)
