@@ -88,12 +88,15 @@ BLIND = """
   one reason; now one stock of cards, clients and mail must be likelier than two. (c) Two hands in one group were held
   to odds in proportion to the whole group; now to what the smaller of the two can say. On eight evasions of seed 11
   (scale 1) this took ARI from .34 to .86 in the mean.
-- **The first days.** With this linking the third evening of the world at full size accuses 714 honest accounts beside
-  127 of lab-2 as one operator, at .000777 where .000778 is allowed, and takes it back the next evening; 770 honest
-  accounts are accused on some evening, 5 before. Of two or three days an account has few events, so that people who
-  ask alike stand beside a ring, and the ring's part proves the hand for all of them. Averaging the views of a family
-  brings the power that lets it pass (without it that source of 871 accounts proves nothing). Its members' own evidence
-  does not tell them apart: of lab-3's 22,520 accounts none is proven by itself.
+- **The first days.** Of two or three days an account has few events, so that people who ask alike stand beside a
+  ring, and the ring's part proved the hand for all of them: on the third evening of the world at full size 714 honest
+  accounts were accused beside 127 of lab-2 as one operator, at .000777 where .000778 is allowed, and let go the next
+  evening; 770 on any of four evenings. Members' own evidence does not tell them apart (of lab-3's 22,520 accounts none
+  is proven by itself). What does is whether those who ask as a member does share more with the group than strangers
+  who hold as many traits do: around the 695 ordinary accounts of that group they share more than .52 of them, in rings
+  of their own than .69 to .91. Who has strangers for neighbours now needs control evidence of its own; and whoever has
+  left a group, or is in another, no longer counts among the strangers that the others are held against, which had made
+  a ring of a third of the log its own background.
 - **Small rings with one address each.** Two views of one family cost log 2 a member for the choice between them. The
   mean of their e-values costs nothing where both say the same; with it `one_address` at seed 11 went from 150 to all
   210 accounts.
