@@ -21,7 +21,7 @@ import scipy.sparse as sp
 
 from stillwatch.linking import embeddings, groups
 from stillwatch.linking.communities import leiden
-from stillwatch.linking.matrix import Ints
+from stillwatch.linking.matrix import Floats, Ints
 from stillwatch.linking.merging import Stocks, merged, needed, odds, stocks_of
 from stillwatch.linking.null import Null
 from stillwatch.linking.pairs import Pairs
@@ -46,8 +46,9 @@ def apart(
     if len(start) < 2:
         return [group]
     lists = [group.members[part] for part in _parts(stocks_of(control, group.members, start), start)]
+    towards = _Towards(control, where, group.members)
     while len(lists) >= 2:
-        of = _dealt(control, where, lists, group.members)
+        of = _dealt(towards, lists)
         lists = [group.members[of == place] for place in range(len(lists))]
         small = min(range(len(lists)), key=lambda k: len(lists[k]))
         near = _alike(control, group.members, lists)
@@ -61,12 +62,12 @@ def apart(
     return [group]
 
 
-def _dealt(control: Null, where: embeddings.Points | None, parts: list[Ints], members: Ints) -> Ints:
+def _dealt(towards: _Towards, parts: list[Ints]) -> Ints:
     """The part of each member, [members], once all have gone to the nearer one until they stay."""
-    of = np.full(len(members), -1, dtype=np.int64)
+    of = np.full(len(towards.members), -1, dtype=np.int64)
     for _ in range(ROUNDS):
-        before, of = of, _nearest(control, where, parts, members)
-        parts = [members[of == place] for place in range(len(parts))]
+        before, of = of, towards.nearest(parts)
+        parts = [towards.members[of == place] for place in range(len(parts))]
         if np.array_equal(before, of) or min(map(len, parts)) < MANY:
             break
     return of
@@ -105,17 +106,32 @@ def _alike(control: Null, members: Ints, lists: list[Ints]) -> tuple[int, int] |
     return (min(x, y), max(x, y)) if gain[x, y] > 0 else None
 
 
-def _nearest(control: Null, where: embeddings.Points | None, parts: list[Ints], nodes: Ints) -> Ints:
-    """The part that each node belongs to: by what it shares where that is clear, else by what it asks too, [nodes]."""
-    shares = np.stack([groups.against(control, part, nodes)[1][:, 0] for part in parts], axis=1)
-    asks = np.zeros_like(shares)
-    if where is not None:
-        for column, part in enumerate(parts):
-            place = np.flatnonzero(np.isin(where.nodes, part))
+class _Towards:
+    """How near each member of a group is to each of its parts; a part that stays as it was is not asked again."""
+
+    def __init__(self, control: Null, where: embeddings.Points | None, members: Ints) -> None:
+        self.control, self.where, self.members = control, where, members
+        self.last: dict[bytes, tuple[Floats, Floats]] = {}
+
+    def nearest(self, parts: list[Ints]) -> Ints:
+        """The part of each member: by what it shares where that is clear, else by what it asks too, [members]."""
+        names = [part.tobytes() for part in parts]
+        self.last = {
+            name: self.last.get(name) or (self._shares(part), self._asks(part))
+            for name, part in zip(names, parts, strict=True)
+        }
+        shares, asks = (np.stack([self.last[name][k] for name in names], axis=1) for k in range(2))
+        order = np.sort(shares, axis=1)
+        clear = order[:, -1] - order[:, -2] >= CLEAR
+        return np.where(clear, shares.argmax(axis=1), (shares + CLEAR * asks).argmax(axis=1)).astype(np.int64)
+
+    def _shares(self, part: Ints) -> Floats:
+        return groups.against(self.control, part, self.members)[1][:, 0]
+
+    def _asks(self, part: Ints) -> Floats:
+        towards = np.zeros(self.control.shared.nodes)
+        if self.where is not None:
+            place = np.flatnonzero(np.isin(self.where.nodes, part))
             if len(place) >= 2:
-                towards = np.zeros(control.shared.nodes)
-                towards[where.nodes] = embeddings.towards(where.unit, place)
-                asks[:, column] = towards[nodes]
-    order = np.sort(shares, axis=1)
-    clear = order[:, -1] - order[:, -2] >= CLEAR
-    return np.where(clear, shares.argmax(axis=1), (shares + CLEAR * asks).argmax(axis=1)).astype(np.int64)
+                towards[self.where.nodes] = embeddings.towards(self.where.unit, place)
+        return towards[self.members]
