@@ -55,8 +55,8 @@ them are in the hand at least. Measured (`crowds`), median and tenths: honest ac
 
 LESS = 0.08
 """By so much less than around a typical member it may be, two deviations of a mean of fifty. Measured on three days of
-the log of `crowds`: 37 honest accounts beside 2,184 of rings without it, 15 beside 2,167 so; on four days of it 4 beside
-8,598 and 3 beside 8,589; where rings sent public questions 9 beside 187 and 7 beside 187."""
+the log of `crowds`: 37 honest accounts beside 2,184 of rings without it, 15 beside 2,167 so; on four days of it 4 and 3
+beside 8,598 and 8,589; where rings sent public questions 9 and 7 beside 187."""
 
 
 def reviewed(
