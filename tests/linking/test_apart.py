@@ -77,11 +77,35 @@ def test_what_is_rented_says_nothing_of_one_stock() -> None:
     assert merging.one_stock(one, first, second)
 
 
-@given(st.integers(1, 400), st.integers(1, 400))
-def test_a_pair_needs_what_its_own_accounts_can_say(a: int, b: int) -> None:
-    assert float(merging.needed(np.array(a), np.array(b))) == pytest.approx(
-        max(np.log(100.0), merging.EACH * 2 * min(a, b))
-    )
+@given(st.integers(1, 400), st.integers(1, 400), st.integers(2, 300))
+def test_a_pair_needs_what_its_own_accounts_can_say(a: int, b: int, parts: int) -> None:
+    each = merging.EACH * (1.0 if parts <= 4 else np.log2(parts) / 2)
+    found = float(merging.needed(np.array(a), np.array(b), parts))
+    assert found == pytest.approx(max(np.log(100.0), each * 2 * min(a, b)))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_joining_goes_on_while_a_pair_is_not_likely_enough_two(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    popular, theta = rng.dirichlet(np.full(40, 0.4)), 3.0
+    hands = rng.dirichlet(np.full(40, 0.05), 2)
+    counts = np.stack([rng.multinomial(rng.integers(20, 60), hands[k % 2]) for k in range(8)]).astype(np.float64)
+    one = Stocks(csr_matrix(counts), theta * popular, np.zeros(40, np.int64), np.array([theta]), np.ones(1))
+    parts = [({k}, count, 10.0) for k, count in enumerate(counts)]
+    while len(parts) > 1:
+        gains = {}
+        for i, (_, x, a) in enumerate(parts):
+            for j, (_, y, b) in enumerate(parts[:i]):
+                odds = _whole(x + y, popular, theta) - _whole(x, popular, theta) - _whole(y, popular, theta)
+                gains[odds + float(merging.needed(np.array(a), np.array(b), len(parts)))] = (i, j)
+        if max(gains) <= 0:
+            break
+        i, j = gains[max(gains)]
+        both = (parts[i][0] | parts[j][0], parts[i][1] + parts[j][1], parts[i][2] + parts[j][2])
+        parts = [part for k, part in enumerate(parts) if k not in (i, j)] + [both]
+    label = merging.joined(one, np.full(8, 10))
+    found = {frozenset(np.flatnonzero(label == k).tolist()) for k in np.unique(label)}
+    assert found == {frozenset(mine) for mine, _, _ in parts}
 
 
 counts = st.lists(st.integers(0, 12), min_size=6, max_size=6).map(lambda xs: np.array(xs, np.float64))

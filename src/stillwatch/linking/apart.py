@@ -22,7 +22,7 @@ import scipy.sparse as sp
 from stillwatch.linking import embeddings, groups
 from stillwatch.linking.communities import leiden
 from stillwatch.linking.matrix import Floats, Ints
-from stillwatch.linking.merging import Stocks, merged, needed, odds, stocks_of
+from stillwatch.linking.merging import Stocks, joined, merged, needed, odds, stocks_of
 from stillwatch.linking.null import Null
 from stillwatch.linking.pairs import Pairs
 
@@ -89,7 +89,7 @@ def _parts(stocks: Stocks, start: list[Ints]) -> list[Ints]:
     parts = [np.sort(np.concatenate([start[k] for k in np.flatnonzero(label == z)])) for z in np.unique(label)]
     large = np.flatnonzero([len(part) >= MANY for part in parts])
     which = sp.csr_matrix((label[None, :] == large[:, None]).astype(np.float64))
-    again, _ = merged(replace(stocks, rows=(which @ stocks.rows).tocsr()), np.array([len(parts[k]) for k in large]))
+    again = joined(replace(stocks, rows=(which @ stocks.rows).tocsr()), np.array([len(parts[k]) for k in large]))
     return [np.sort(np.concatenate([parts[k] for k in large[again == z]])) for z in np.unique(again)]
 
 
@@ -101,7 +101,7 @@ def _alike(control: Null, members: Ints, lists: list[Ints]) -> tuple[int, int] |
     """
     size = np.array([len(part) for part in lists])
     gain = odds(stocks_of(control, members, [np.searchsorted(members, part) for part in lists]))
-    gain += needed(size[:, None], size)
+    gain += needed(size[:, None], size, len(lists))
     x, y = divmod(int(gain.argmax()), len(lists))
     return (min(x, y), max(x, y)) if gain[x, y] > 0 else None
 
@@ -123,7 +123,9 @@ class _Towards:
         shares, asks = (np.stack([self.last[name][k] for name in names], axis=1) for k in range(2))
         order = np.sort(shares, axis=1)
         clear = order[:, -1] - order[:, -2] >= CLEAR
-        return np.where(clear, shares.argmax(axis=1), (shares + CLEAR * asks).argmax(axis=1)).astype(np.int64)
+        # of two hands the larger has more accounts of which nothing clear is known
+        often = np.log([len(part) for part in parts])
+        return np.where(clear, shares.argmax(axis=1), (shares + CLEAR * asks + often).argmax(axis=1)).astype(np.int64)
 
     def _shares(self, part: Ints) -> Floats:
         return groups.against(self.control, part, self.members)[1][:, 0]

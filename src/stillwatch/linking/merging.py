@@ -68,17 +68,14 @@ def log_likelihood(count: Floats, base: Floats, theta: float) -> float:
     return seen - float(gammaln(count.sum() + theta) - gammaln(theta))
 
 
-def merged(stocks: Stocks, members: Ints | None = None) -> tuple[Ints, Floats]:
+def merged(stocks: Stocks) -> tuple[Ints, Floats]:
     """Part of each community, [C], parts in the order in which they came to be; log odds of each pair, [parts, parts].
 
-    Log odds that two parts have one stock and not two; of equal pairs the one that came to be first goes first. With
-    `members`, how many accounts each community has, [C], all are joined that are not likely enough two (`needed`).
+    Log odds that two parts have one stock and not two; of equal pairs the one that came to be first goes first.
     """
     state = _State(stocks)
     size = len(state.total)
-    count = np.zeros(size) if members is None else members.astype(np.float64)
-    slack = np.zeros((size, size)) if members is None else needed(count[:, None], count)
-    gain = odds(stocks) + slack
+    gain = odds(stocks)
     top = gain.max(axis=1, initial=-np.inf)
     name, label = np.arange(size), np.arange(size)
     for fresh in range(size, 2 * size):
@@ -89,9 +86,7 @@ def merged(stocks: Stocks, members: Ints | None = None) -> tuple[Ints, Floats]:
         state.join(keep, gone)
         label[label == gone] = keep
         name[keep], name[gone] = fresh, -1
-        count[keep] += count[gone]
-        slack[keep] = slack[:, keep] = 0.0 if members is None else needed(count[keep], count)
-        new = np.where(name >= 0, state.gains(keep) + slack[keep], -np.inf)
+        new = np.where(name >= 0, state.gains(keep), -np.inf)
         new[keep] = -np.inf
         gain[gone, :] = gain[:, gone] = -np.inf
         gain[keep, :] = gain[:, keep] = new
@@ -102,16 +97,41 @@ def merged(stocks: Stocks, members: Ints | None = None) -> tuple[Ints, Floats]:
     alive = alive[np.argsort(name[alive])]
     place = np.full(size, -1)
     place[alive] = np.arange(len(alive))
-    return place[label].astype(np.int64), (gain - slack)[np.ix_(alive, alive)]
+    return place[label].astype(np.int64), gain[np.ix_(alive, alive)]
 
 
-def needed(a: Floats, b: Floats) -> Floats:
-    """Log odds that two parts of so many members need to be two hands.
+def joined(stocks: Stocks, members: Ints) -> Ints:
+    """Hand of each part, [C], once all are joined that are not likely enough two (`needed`), the likeliest pair first.
+
+    `members` are how many accounts each part has, [C].
+    """
+    state, raw = _State(stocks), odds(stocks)
+    size = len(raw)
+    count, alive, label = members.astype(np.float64), np.ones(size, dtype=bool), np.arange(size)
+    while alive.sum() > 1:
+        gain = raw + needed(count[:, None], count, int(alive.sum()))
+        x, y = sorted(divmod(int(np.where(alive[:, None] & alive, gain, -np.inf).argmax()), size))
+        if gain[x, y] <= 0:
+            break
+        state.join(x, y)
+        alive[y] = False
+        label[label == y] = x
+        count[x] += count[y]
+        raw[x] = raw[:, x] = state.gains(x)
+        raw[x, x] = -np.inf
+    return np.unique(label, return_inverse=True)[1].astype(np.int64)
+
+
+def needed(a: Floats, b: Floats, parts: int) -> Floats:
+    """Log odds that two of several parts, of so many members, need to be two hands.
 
     A pair is held to what the smaller part can say. Measured on 25 million events: a class of 200 beside two rings of
-    600 and 800 (452 and 516 nats) stayed in one group with them while every pair was held to what all should.
+    600 and 800 (452 and 516 nats) stayed in one group with them while every pair was held to what all should. And the
+    more parts there are, the more choice had whoever made them: a ring of 22,600 accounts fell into 91 parts, of which
+    two were .31 to 1.2 nats an account apart; so every doubling from four parts on asks for half as much again.
     """
-    return np.maximum(LIKELY, EACH * 2.0 * np.minimum(a, b))
+    choice = max(1.0, float(np.log2(max(parts, 1))) / 2.0)
+    return np.maximum(LIKELY, EACH * choice * 2.0 * np.minimum(a, b))
 
 
 def odds(stocks: Stocks) -> Floats:
