@@ -42,9 +42,10 @@ Logs are the world `innocent` (`benchmarks/scale.py`): events with text, 28 days
 The read is DuckDB reading and decoding every column that the scan reads, with as many threads, in the same run.
 
 The scans had two threads (`--threads 2`, 3 GB for the engine), and the prompts 55 words in the median, not the 200 of
-the aim. Other work ran beside them (load 3 to 7 on two cores), which makes processor seconds themselves half as many
-again and more: a million events took 53 with one thread on a quieter day and take 147 here. So read these rows against
-each other, and ratios rather than seconds.
+the aim. Other work ran beside them (load 3 to 7 on two cores). A million events took 53 processor seconds with one
+thread of an earlier state, at a load of 11, and take 147 here; streams and starting are part of that, and why reading
+takes more than twice as long was not looked into. So read these rows against each other, and ratios rather than
+seconds; what is said below of single stages was measured earlier.
 
 **Not measured**: 30 and 100 million events (32 million without text were begun and not ended), and any log on a quiet
 machine. `make bench-scale` does both where there is one, without text by repeating the 28 days. Until this version a

@@ -106,6 +106,7 @@ def test_joining_goes_on_while_a_pair_is_not_likely_enough_two(seed: int) -> Non
     label = merging.joined(one, np.full(8, 10))
     found = {frozenset(np.flatnonzero(label == k).tolist()) for k in np.unique(label)}
     assert found == {frozenset(mine) for mine, _, _ in parts}
+    assert found == {frozenset({0, 2, 4, 6}), frozenset({1, 3, 5, 7})}
 
 
 counts = st.lists(st.integers(0, 12), min_size=6, max_size=6).map(lambda xs: np.array(xs, np.float64))

@@ -124,7 +124,7 @@ class _Towards:
         order = np.sort(shares, axis=1)
         clear = order[:, -1] - order[:, -2] >= CLEAR
         # of two hands the larger has more accounts of which nothing clear is known
-        often = np.log([len(part) for part in parts])
+        often = np.log([max(len(part), 1) for part in parts])
         return np.where(clear, shares.argmax(axis=1), (shares + CLEAR * asks + often).argmax(axis=1)).astype(np.int64)
 
     def _shares(self, part: Ints) -> Floats:

@@ -17,7 +17,8 @@ questions: 124 of a ring's 150 accounts stay, 113 without, and nobody else; on t
 
 Where those who ask as a member does share no more with the group than strangers do, what it asks is no evidence
 at all: it needs control evidence of its own besides. Measured on the first three days of 25 million events: a ring's
-153 accounts and 719 honest ones in one group, 841 of which were accused; so 40 of the ring and nobody else stay.
+153 accounts and 719 honest ones in one group, 841 of which were accused; so 15 honest accounts are left beside 2,167 of
+rings in all groups.
 
 That is repeated until nobody comes or goes: people taken in together speak for each other in the first round (measured
 where the ring's accounts also carried real people's requests: of 44 honest accounts six were left after one round, and

@@ -128,7 +128,7 @@ def needed(a: Floats, b: Floats, parts: int) -> Floats:
     A pair is held to what the smaller part can say. Measured on 25 million events: a class of 200 beside two rings of
     600 and 800 (452 and 516 nats) stayed in one group with them while every pair was held to what all should. And the
     more parts there are, the more choice had whoever made them: a ring of 22,600 accounts fell into 91 parts, of which
-    two were .31 to 1.2 nats an account apart; so every doubling from four parts on asks for half as much again.
+    two were .31 to 1.2 nats an account apart; so from four parts on every doubling asks for half of `EACH` more.
     """
     choice = max(1.0, float(np.log2(max(parts, 1))) / 2.0)
     return np.maximum(LIKELY, EACH * choice * 2.0 * np.minimum(a, b))
