@@ -66,27 +66,32 @@ class _Room(NamedTuple):
 
 
 @nb.njit(cache=True, nogil=True)
-def _find(prints, buckets, shift, value):  # type: ignore[no-untyped-def]
-    """(begin, end) of a fingerprint's holders."""
-    bucket = np.int64(value >> shift)
-    a, b = np.int64(buckets[bucket]), np.int64(buckets[bucket + 1])
-    while a < b and prints[a] < value:
-        a += 1
-    end = a
-    while end < b and prints[end] == value:
-        end += 1
-    return a, end
+def _find(prints, buckets, shift, row, begins, ends):  # type: ignore[no-untyped-def]
+    """Where each fingerprint's holders begin and end. All buckets are fetched first: none has to wait for another."""
+    for k in range(len(row)):
+        bucket = np.int64(row[k] >> shift)
+        begins[k], ends[k] = buckets[bucket], buckets[bucket + 1]
+    for k in range(len(row)):
+        a, b, value = begins[k], ends[k], row[k]
+        while a < b and prints[a] < value:
+            a += 1
+        end = a
+        while end < b and prints[end] == value:
+            end += 1
+        begins[k], ends[k] = a, end
 
 
 @nb.njit(cache=True, nogil=True)
 def _candidates(holder, begins, ends, n, out):  # type: ignore[no-untyped-def]
-    """Distinct holders of a row's rarer fingerprints, those that hold most first: how many; `out` is filled."""
-    size, rarest = 0, -1
+    """Distinct holders of a row's rarer fingerprints that may share enough of them for a lead, those that hold most
+    first: how many; `out` is filled."""
+    size, rarest, common = 0, -1, 0
     for k in range(n):
         many = ends[k] - begins[k]
         if many == 0:
             continue
         if many > HELD:
+            common += 1
             if rarest < 0 or many < ends[rarest] - begins[rarest]:
                 rarest = k
             continue
@@ -99,8 +104,9 @@ def _candidates(holder, begins, ends, n, out):  # type: ignore[no-untyped-def]
             out[size] = holder[at]
             size += 1
         return size
-    if size < 2:
-        return size
+    least = LEAD_SHARED - common  # of the rarer ones: all of the common may be shared as well
+    if size < least:
+        return 0
     found = np.sort(out[:size])
     distinct, at = 0, 0
     counts = np.empty(size, np.int32)
@@ -108,8 +114,10 @@ def _candidates(holder, begins, ends, n, out):  # type: ignore[no-untyped-def]
         end = at
         while end < size and found[end] == found[at]:
             end += 1
-        out[distinct], counts[distinct] = found[at], end - at
-        distinct, at = distinct + 1, end
+        if end - at >= least:
+            out[distinct], counts[distinct] = found[at], end - at
+            distinct += 1
+        at = end
     most = LOOKED_AT + n // 8
     if distinct > most:
         order = np.argsort(-counts[:distinct], kind="mergesort")[:most]
@@ -243,8 +251,7 @@ def _rows(values, offsets, words, lows, highs, start, index, shift, mark, room, 
         if len(out.row) - m < SOURCES + n // NEAR_SHARED * SOURCES and m > 0:
             return number, m
         row = values[a:b]
-        for k in range(n):
-            room.begins[k], room.ends[k] = _find(index.prints, index.buckets, shift, row[k])
+        _find(index.prints, index.buckets, shift, row, room.begins, room.ends)
         if lows[number] < highs[number] and words[number] > 0:
             m = _exact(index, lows[number], highs[number], number, n, out, m)
         else:
