@@ -82,9 +82,33 @@ def _find(prints, buckets, shift, row, begins, ends):  # type: ignore[no-untyped
 
 
 @nb.njit(cache=True, nogil=True)
+def _distinct(out, size, least, most):  # type: ignore[no-untyped-def]
+    """The first `size` of `out`, each once, without those that stand there less than `least` times, the `most` that
+    stand there most often first if they are more: how many."""
+    if size < least:
+        return 0
+    found = np.sort(out[:size])
+    distinct, at = 0, 0
+    counts = np.empty(size, np.int32)
+    while at < size:
+        end = at
+        while end < size and found[end] == found[at]:
+            end += 1
+        if end - at >= least:
+            out[distinct], counts[distinct] = found[at], end - at
+            distinct += 1
+        at = end
+    if distinct > most:
+        order = np.argsort(-counts[:distinct], kind="mergesort")[:most]
+        out[:most] = out[:distinct][order]
+        return most
+    return distinct
+
+
+@nb.njit(cache=True, nogil=True)
 def _candidates(holder, begins, ends, n, out):  # type: ignore[no-untyped-def]
     """Distinct holders of a row's rarer fingerprints that may share enough of them for a lead, those that hold most
-    first: how many; `out` is filled."""
+    first if they are many: how many; `out` is filled."""
     size, rarest, common = 0, -1, 0
     for k in range(n):
         many = ends[k] - begins[k]
@@ -104,26 +128,8 @@ def _candidates(holder, begins, ends, n, out):  # type: ignore[no-untyped-def]
             out[size] = holder[at]
             size += 1
         return size
-    least = LEAD_SHARED - common  # of the rarer ones: all of the common may be shared as well
-    if size < least:
-        return 0
-    found = np.sort(out[:size])
-    distinct, at = 0, 0
-    counts = np.empty(size, np.int32)
-    while at < size:
-        end = at
-        while end < size and found[end] == found[at]:
-            end += 1
-        if end - at >= least:
-            out[distinct], counts[distinct] = found[at], end - at
-            distinct += 1
-        at = end
-    most = LOOKED_AT + n // 8
-    if distinct > most:
-        order = np.argsort(-counts[:distinct], kind="mergesort")[:most]
-        out[:most] = out[:distinct][order]
-        return most
-    return distinct
+    # all of the common ones may be shared as well
+    return _distinct(out, size, LEAD_SHARED - common, LOOKED_AT + n // 8)
 
 
 @nb.njit(cache=True, nogil=True)
