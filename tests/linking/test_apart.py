@@ -11,8 +11,12 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
 from stillwatch.linking import apart, candidates, groups, merging
+from stillwatch.linking.matrix import incidence
 from stillwatch.linking.merging import Stocks, merged
+from stillwatch.linking.null import null
 from stillwatch.linking.pairs import scan_pairs
+from stillwatch.linking.strata import Strata
+from stillwatch.linking.views import view_of
 from tests.linking.test_hands import NODES, exits, shared
 
 
@@ -77,11 +81,28 @@ def test_what_is_rented_says_nothing_of_one_stock() -> None:
     assert merging.one_stock(one, first, second)
 
 
-@given(st.integers(1, 400), st.integers(1, 400), st.integers(2, 300))
-def test_a_pair_needs_what_its_own_accounts_can_say(a: int, b: int, parts: int) -> None:
-    each = merging.EACH * (1.0 if parts <= 4 else np.log2(parts) / 2)
-    found = float(merging.needed(np.array(a), np.array(b), parts))
-    assert found == pytest.approx(max(np.log(100.0), each * 2 * min(a, b)))
+@given(st.integers(1, 400), st.integers(1, 400))
+def test_a_pair_needs_what_its_own_accounts_can_say(a: int, b: int) -> None:
+    expected = max(np.log(100.0), merging.EACH * 2 * min(a, b))
+    assert float(merging.needed(np.array(a), np.array(b))) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("cut", [702, 9_000])
+def test_twenty_thousand_accounts_with_cards_by_threes_have_one_stock(cut: int) -> None:
+    """However they are cut between cards, no card is on both sides; that says nothing, since cards made the clumps."""
+    rng, count, ring = np.random.default_rng(0), 66_000, 21_000
+    who = np.arange(count)
+    card = np.where(who < ring, who // 3, who)
+    exit_ = np.where(who < ring, rng.integers(0, 20_000, count), who)
+    held = [
+        csr_matrix((np.ones(count, np.int64), (who, np.unique(of, return_inverse=True)[1]))) for of in (card, exit_)
+    ]
+    views = [view_of("payment"), view_of("address")]
+    control = null(incidence(views, held, count), Strata.none(count), (0.3, 0.03))
+    members, sides = who[:ring], [who[:cut], who[cut:ring]]
+    enough = merging.needed(np.array(cut), np.array(ring - cut))
+    assert merging.odds(merging.stocks_of(control, members, sides, members // 3))[0, 1] > -0.5 * enough
+    assert merging.odds(merging.stocks_of(control, members, sides))[0, 1] < -0.5 * enough
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -97,7 +118,7 @@ def test_joining_goes_on_while_a_pair_is_not_likely_enough_two(seed: int) -> Non
         for i, (_, x, a) in enumerate(parts):
             for j, (_, y, b) in enumerate(parts[:i]):
                 odds = _whole(x + y, popular, theta) - _whole(x, popular, theta) - _whole(y, popular, theta)
-                gains[odds + float(merging.needed(np.array(a), np.array(b), len(parts)))] = (i, j)
+                gains[odds + float(merging.needed(np.array(a), np.array(b)))] = (i, j)
         if max(gains) <= 0:
             break
         i, j = gains[max(gains)]
