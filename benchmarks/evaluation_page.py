@@ -240,8 +240,8 @@ def evasions() -> list[str]:
 
 
 def named() -> list[str]:
-    """Named worlds."""
-    rows = []
+    """Named worlds, of which `seed` at scale 1 is the full size."""
+    rows, more = [], []
     for path in sorted((RESULTS / "detection").glob("named-*.json")):
         part = json.loads(path.read_text())
         for run in part["runs"]:
@@ -250,12 +250,17 @@ def named() -> list[str]:
                 [f"`{run['key']}` {part['scale']:g}{', real prompts' if part['prompts'] else ''}, seed {run['seed']}",
                  f"{run['events']:,}", interval(run["campaign_accused"], run["campaign_accounts"]), per,
                  interval(run["honest_accused"], run["honest_accounts"]),
-                 "-" if run["ari"] is None else f"{run['ari']:.3f}", f"{run['seconds']:.0f} s"]
+                 "-" if run["ari"] is None else f"{run['ari']:.3f}", f"{run['seconds']:.0f} s",
+                 f"{run['peak_mebibytes']['process'] / 1024:.1f} GiB"]
             )  # fmt: skip
+            labels = [f"{n} {label}" for label, (_, n) in run["by_label"].items() if n]
+            parts = ", ".join(f"{name} {s:.0f}" for name, s in run["stages"].items())
+            honest = ", ".join(labels) or "none"
+            more.append(f"`{run['key']}` {part['scale']:g}: honest accused: {honest}; seconds: {parts}.\n")
     if not rows:
         return []
-    head = ["world", "events", "campaign accounts accused", "by campaign", "honest accused", "ARI", "scan"]
-    return ["\n## Named worlds\n", *table(head, rows)]
+    head = ["world", "events", "campaign accounts accused", "by campaign", "honest accused", "ARI", "scan", "memory"]
+    return ["\n## Named worlds\n", *table(head, rows), "", *more]
 
 
 def early() -> list[str]:
@@ -278,7 +283,7 @@ def early() -> list[str]:
     lines += table(head, rows)
     lines.append(
         f"\nHonest accounts accused on any of these days: "
-        f"{interval(part['honest_ever_accused'], part['honest_accounts'])}. The whole of this world is below."
+        f"{interval(part['honest_ever_accused'], part['honest_accounts'])}. The whole of this world is above."
     )
     return lines
 
@@ -334,26 +339,6 @@ def ablation() -> list[str]:
     ]  # fmt: skip
     lines += table(["kind", "without", "campaign accounts", "honest accounts", "honest, nobody guilty", "ARI"], rows)
     return lines
-
-
-def full_size() -> list[str]:
-    """The world `seed` at full size."""
-    part = read("detection/full_size.json")
-    if part is None:
-        return []
-    found, of = (sum(pair[place] for pair in part["campaigns"].values()) for place in (0, 1))
-    labs = "; ".join(f"{name} {pair[0]:,} of {pair[1]:,}" for name, pair in part["campaigns"].items())
-    labels = ", ".join(f"{n} {label}" for label, n in part["honest_accused_by_label"].items())
-    return [
-        "\n## Full size\n",
-        f"`{part['world']}` at scale {part['scale']:g}, background {part['background']:g}, seed {part['seed']}: "
-        f"{part['events']:,} events of {part['accounts']:,} accounts. {part['how'][0].upper() + part['how'][1:]}.\n",
-        f"- campaign accounts accused: {interval(found, of)} ({labs})",
-        f"- adjusted Rand index over campaign accounts: {part['ari']:.3f}",
-        f"- honest accounts accused: {interval(*part['honest'])}: {labels}",
-        f"- processor seconds: {', '.join(f'{name} {n:,}' for name, n in part['cpu_seconds'].items())}; "
-        f"peak {' and '.join(f'{n} GiB in {name}' for name, n in part['peak_gib'].items())}",
-    ]
 
 
 def costs() -> list[str]:
@@ -412,7 +397,6 @@ def main() -> None:
         streams(),
         named(),
         early(),
-        full_size(),
         costs(),
         ablation(),
         elsewhere(),

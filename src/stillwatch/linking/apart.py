@@ -4,9 +4,8 @@ Two campaigns with one kind of question, reworded by one kind of model, are one 
 that a hand is there. Whether it is one hand or two is a choice of models. A hand draws what its accounts have (cards,
 clients, mail, exits, sign-ups) from a stock of its own: the tokens of one view in one hand are Dirichlet-multinomial
 around the log's own popularity (Minka 2000), with the concentration that suits the group as one hand best. The weak
-links of the members make communities, mostly a card or a home each, and so the concentration is that of communities: a
-card that made one does not come again in the next. Two communities, or what was made of them, become one part while one
-stock is likelier than two. Each family of views counts as one draw an account, however many
+links of the members make communities, mostly a card or a home each; two communities, or what was made of them, become
+one part while one stock is likelier than two. Each family of views counts as one draw an account, however many
 addresses that has.
 
 A group is two hands only if two parts of at least `MANY` members are left that are likelier apart. Thirty cards
@@ -46,14 +45,13 @@ def apart(
     start = _communities(control.shared.nodes, weak, group.members, seed)
     if len(start) < 2:
         return [group]
-    clump = _clumps(len(group.members), start)
-    lists = [group.members[part] for part in _parts(stocks_of(control, group.members, start, clump), start)]
+    lists = [group.members[part] for part in _parts(stocks_of(control, group.members, start), start)]
     towards = _Towards(control, where, group.members)
     while len(lists) >= 2:
         of = _dealt(towards, lists)
         lists = [group.members[of == place] for place in range(len(lists))]
         small = min(range(len(lists)), key=lambda k: len(lists[k]))
-        near = _alike(control, group.members, clump, lists)
+        near = _alike(control, group.members, lists)
         if len(lists[small]) < MANY:
             del lists[small]
         elif near is None:
@@ -85,14 +83,6 @@ def _communities(nodes: int, weak: Pairs, members: Ints, seed: int) -> list[Ints
     return [np.flatnonzero(code == c) for c in np.flatnonzero(np.bincount(code) >= 2)]
 
 
-def _clumps(members: int, start: list[Ints]) -> Ints:
-    """Number of each member's community, of its own where it has none, [members]."""
-    clump = np.arange(members)
-    for part in start:
-        clump[part] = part[0]
-    return np.unique(clump, return_inverse=True)[1].astype(np.int64)
-
-
 def _parts(stocks: Stocks, start: list[Ints]) -> list[Ints]:
     """The parts of at least `MANY` members that are left when all that are not likely enough two hands are joined."""
     label, _ = merged(stocks)
@@ -103,14 +93,14 @@ def _parts(stocks: Stocks, start: list[Ints]) -> list[Ints]:
     return [np.sort(np.concatenate([parts[k] for k in large[again == z]])) for z in np.unique(again)]
 
 
-def _alike(control: Null, members: Ints, clump: Ints, lists: list[Ints]) -> tuple[int, int] | None:
+def _alike(control: Null, members: Ints, lists: list[Ints]) -> tuple[int, int] | None:
     """Places x < y of the two parts that are most nearly one hand, None if all are likely enough two.
 
     Measured on a campaign of 452 accounts: two parts that nothing spoke for joining were left by the greedy way, and
     once every member had gone to the nearer one, eight of ten views said that they have one stock (80 nats).
     """
     size = np.array([len(part) for part in lists])
-    gain = odds(stocks_of(control, members, [np.searchsorted(members, part) for part in lists], clump))
+    gain = odds(stocks_of(control, members, [np.searchsorted(members, part) for part in lists]))
     gain += needed(size[:, None], size)
     x, y = divmod(int(gain.argmax()), len(lists))
     return (min(x, y), max(x, y)) if gain[x, y] > 0 else None

@@ -20,7 +20,7 @@ LIKELY = float(np.log(100.0))
 """Log odds from which two parts are two hands."""
 EACH = 0.3
 """Log odds that are needed besides of each member and as many of the other part: the split was chosen among very
-many. Two rings were measured at .37 to 1."""
+many. Measured: two rings .36 to 1; parts that are left of one ring .03 to .43, so that a few of a ring may go."""
 
 LEAST_CONCENTRATION = 0.5
 
@@ -40,19 +40,14 @@ class Stocks:
     """Of each view, [V], so that its family counts as one draw an account."""
 
 
-def stocks_of(control: Null, members: Ints, parts: list[Ints], clump: Ints | None = None) -> Stocks:
-    """What communities (places in `members`) hold of every view that any of the members has.
-
-    `clump` [members] numbers who was put together for what they share. How often a thing is drawn again is told by how
-    many clumps hold it: a card of three accounts is why they are one clump; it does not say that a fourth would have it.
-    """
+def stocks_of(control: Null, members: Ints, parts: list[Ints]) -> Stocks:
+    """What communities (places in `members`) hold of every view that any of the members has."""
     shared = control.shared
     families = [view.family for view in shared.views]
     rows = shared.rows[members].astype(np.float64).tocsc()
     held = np.diff(rows.indptr)
     some = np.flatnonzero(held > 0)
-    popular, view = shared.share()[some], shared.view[some]
-    whole = held[some].astype(np.float64) if clump is None else _clumps_with(clump, rows[:, some])
+    popular, whole, view = shared.share()[some], held[some].astype(np.float64), shared.view[some]
     grid = concentrations(shared.nodes)
     base, theta, weight = np.zeros(len(some)), np.ones(len(families)), np.zeros(len(families))
     for v in np.unique(view).tolist():
@@ -60,17 +55,11 @@ def stocks_of(control: Null, members: Ints, parts: list[Ints], clump: Ints | Non
         count, near = whole[mine], popular[mine]
         theta[v] = max(grid.tolist(), key=lambda t: log_likelihood(count, t * near, t))
         base[mine] = theta[v] * near
-        draws = float(held[some][mine].sum() / max((shared.volume[members, v] > 0).sum(), 1))
+        draws = float(count.sum() / max((shared.volume[members, v] > 0).sum(), 1))
         weight[v] = 1 / (families.count(shared.views[v].family) * max(draws, 1.0))
     place = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
     which = sp.csr_matrix((np.ones(len(place)), (place, np.concatenate(parts))), shape=(len(parts), len(members)))
     return Stocks((which @ rows[:, some]).tocsr(), base, view, theta, weight)
-
-
-def _clumps_with(clump: Ints, rows: sp.csc_matrix) -> Floats:
-    """How many clumps hold each token, [A]."""
-    which = sp.csr_matrix((np.ones(len(clump)), (clump, np.arange(len(clump)))), shape=(clump.max() + 1, len(clump)))
-    return np.bincount((which @ rows).tocoo().col, minlength=rows.shape[1]).astype(np.float64)
 
 
 def concentrations(nodes: int) -> Floats:
@@ -79,7 +68,7 @@ def concentrations(nodes: int) -> Floats:
     Measured: 22,469 accounts with cards by threes fell into five parts while 2,000 was the most.
     """
     steps = int(np.log2(max(nodes / LEAST_CONCENTRATION, 1.0)))
-    return LEAST_CONCENTRATION * 2.0 ** np.arange(steps + 1)
+    return np.asarray(LEAST_CONCENTRATION * 2.0 ** np.arange(steps + 1), np.float64)
 
 
 def log_likelihood(count: Floats, base: Floats, theta: float) -> float:
