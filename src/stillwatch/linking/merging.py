@@ -18,9 +18,10 @@ from stillwatch.linking.views import RENTED
 
 LIKELY = float(np.log(100.0))
 """Log odds from which two parts are two hands."""
-EACH = 0.3
+EACH = 0.33
 """Log odds that are needed besides of each member and as many of the other part: the split was chosen among very
-many. Measured: two rings .36 to 1; parts that are left of one ring .03 to .43, so that a few of a ring may go."""
+many. Measured: two rings .36 to 1; what was left of one ring, once its members were dealt, .302 at most (59 accounts of
+lab-2 at full size), so this is the middle."""
 
 LEAST_CONCENTRATION = 0.5
 
