@@ -48,10 +48,9 @@ BLIND = """
 - **Real people's questions** (`plain_data`): 23 and 21 of 210 accounts are missed, and four and seven honest accounts
   (five relays, three users of applications, two others, an owner of a stolen key) are accused with the rings.
   With an earlier linking, what is asked in German or Japanese was not compared with what is asked in English: of
-  ring-a's 47 accounts in Germany, Austria,
-  Switzerland and Japan (seeds 0 and 3) 2 are found, of its 119 in the United States, India and Britain 112. Taking
-  out of the embeddings whatever tells countries apart (nuisance attribute projection, 9 and 10 directions) changed
-  nothing: 324 of 420 accounts against 327.
+  ring-a's 47 accounts in Germany, Austria, Switzerland and Japan (seeds 0 and 3) 2 are found, of its 119 in the United
+  States, India and Britain 112. Taking out of the embeddings whatever tells countries apart (nuisance attribute
+  projection, 9 and 10 directions) changed nothing: 324 of 420 accounts against 327.
 - **Real text with hands dealt anew** (`shuffled`): in the first eight worlds somebody was accused in two, 84 of 7,002
   honest accounts. Two things were wrong. The deal was among accounts of like volume, and few are as large as an
   enterprise's seats, so these were dealt one another's cards and offices and the next enterprise's; it is among all
@@ -113,14 +112,16 @@ BLIND = """
   how often a thing comes again by the communities that hold it. It has every lab whole too, but two rings are one at 5
   of the first 12 evasions of seed 11: one ring is then up to .24 nats an account apart, and two rings are .23 to .80.
 - **Revisions.** Full size and all evasions are of this linking; the first days were measured one constant before (what
-  two hands need, .30 in place of .33). `shuffled` (15 worlds) was measured before crowds were told from rings;
+  two hands need, .30 in place of .33), with 4,606 of lab-3's accounts accused by day four where the run before had
+  7,596: not understood. At seed 10 `no_skeleton` has .952 where it had 1.0 before crowds were told from rings.
+  `shuffled` (15 worlds) was measured before crowds were told from rings;
   `innocent` before links to known organisations joined nobody, `quiet`, streams, the costs of evasion, the ablation and
   peers before or just after. How these parts would come out now is not known. Which of two rows of one event id stays
   and the last digits of sums once decided whether the two campaigns of `demo` (seed 0) are one operator, so the ARI
   column is that fragile.
 - **Owners of stolen keys** whose own use the log hardly holds (a theft in its first days) cannot be told from a
   hired account by the order of events, and are accused with the operator: at seed 10 one of the three of the world, at
-  seven levels. Where rings spread their own sign-ups over six months (`identities`), owners were taken for hired since
+  nine levels. Where rings spread their own sign-ups over six months (`identities`), owners were taken for hired since
   they were not older than nine in ten of the ring's accounts; now thirty days before the turn are enough (three
   worlds: 12 of 39 owners with a turn, then none; one of 126 accounts of a ring more passes for a victim).
 """
