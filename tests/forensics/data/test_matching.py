@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillwatch.forensics.data.index import Index, Known, build
-from stillwatch.forensics.data.matching import KINDS, SOURCES, Matches, match
+from stillwatch.forensics.data.matching import HELD, KINDS, SOURCES, Matches, match
 from stillwatch.hashing import buffers
 from stillwatch.ingest.text.fingerprint import fingerprints
 from tests.forensics.data import naive
@@ -138,6 +138,18 @@ def test_a_text_of_many_answers_names_some_and_counts_all() -> None:
     assert [int(n) for n in found.alike] == [50] * (2 * SOURCES)
     assert found.answer.tolist() == [*range(SOURCES)] * 2
     assert set(found.held.tolist()) == {50}
+
+
+def test_what_nearly_everybody_says_counts_beside_one_rare_run() -> None:
+    """300 answers hold one paragraph, too many to bring a candidate; a row shares it and a single fingerprint of one."""
+    rng = random.Random(5)
+    paragraph, own = phrase(rng, 60), phrase(rng, 11)
+    answers = [f"{phrase(rng, 40)} {paragraph}" for _ in range(HELD + 44)] + [f"{phrase(rng, 30)} {own} {paragraph}"]
+    row = f"{paragraph} {phrase(rng, 30)} {own}"
+    shared = [np.intersect1d(prints([row], most=WHOLE).values, prints([answer]).values) for answer in answers]
+    assert len(shared[-1]) - len(shared[0]) in (1, 2)
+    found = match(prints([row], most=WHOLE), index(answers))
+    assert len(answers) - 1 in found.answer.tolist()
 
 
 def test_a_piece_of_several_answers_is_that_of_all() -> None:
