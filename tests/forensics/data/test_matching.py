@@ -141,7 +141,7 @@ def test_a_text_of_many_answers_names_some_and_counts_all() -> None:
 
 
 def test_what_nearly_everybody_says_counts_beside_one_rare_run() -> None:
-    """300 answers hold one paragraph, too many to bring a candidate; a row shares it and a single fingerprint of one."""
+    """A paragraph of 300 answers, too many to bring a candidate; a row shares it and one or two fingerprints of one."""
     rng = random.Random(5)
     paragraph, own = phrase(rng, 60), phrase(rng, 11)
     answers = [f"{phrase(rng, 40)} {paragraph}" for _ in range(HELD + 44)] + [f"{phrase(rng, 30)} {own} {paragraph}"]
