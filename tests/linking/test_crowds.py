@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from stillwatch.linking import crowds, embeddings, groups, members
 from tests.linking.small import small_null
-from tests.linking.test_hands import NODES, RING, exits, points, shared
+from tests.linking.test_hands import NODES, RING, exits, points, shared, words_of
 
 
 def strangers_twin(held: list[float], members: list[int], rank: list[int], most: int) -> list[list[int]]:
@@ -60,12 +60,14 @@ def test_the_mean_around_agrees_with_its_twin(seed: int, size: int, without: int
     raw = rng.normal(size=(len(nodes), 5)).astype(np.float32)
     unit = raw / np.linalg.norm(raw, axis=1)[:, None]
     more, rank = rng.random(size), rng.permutation(100)
-    found = crowds.around(embeddings.Points(nodes, unit), members, more, rank)
+    asked = rng.permutation(100)[: size + 5]
+    found = crowds.around(embeddings.Points(nodes, unit), members, more, rank, asked)
     of = {int(k): row for k, row in zip(nodes, unit, strict=True)}
     known = [k for k in members.tolist() if k in of]
-    for k, mean in zip(members.tolist(), found.tolist(), strict=True):
-        nearest = sorted(known, key=lambda other: -float(of[k] @ of[other])) if k in of else members.tolist()
-        nearest = nearest[: crowds.NEIGHBOURS] if k in of else nearest
+    for k, mean in zip(asked.tolist(), found.tolist(), strict=True):
+        compared = k in of and known
+        nearest = sorted(known, key=lambda other: -float(of[k] @ of[other])) if compared else members.tolist()
+        nearest = nearest[: crowds.NEIGHBOURS] if compared else nearest
         assert mean == pytest.approx(np.mean([more[np.searchsorted(members, other)] for other in nearest]), abs=1e-6)
 
 
@@ -75,7 +77,7 @@ def test_a_ring_shares_more_than_strangers_and_a_crowd_does_not() -> None:
     more = crowds.shares_more(of.null, both, of.rank)
     assert more[: len(RING)].mean() > 0.9
     assert 0.4 < more[len(RING) :].mean() < 0.6
-    apart = crowds.around(points(dict.fromkeys(RING, 1.0)), both, more, of.rank)
+    apart = crowds.around(points(dict.fromkeys(RING, 1.0)), both, more, of.rank, both)
     assert apart[: len(RING)].min() > 0.8
     assert np.median(apart[len(RING) :]) < 0.65
 
@@ -102,3 +104,33 @@ def test_a_member_who_left_is_no_outsider_for_the_others() -> None:
 def test_where_everybody_is_a_member_nobody_is_a_stranger() -> None:
     of = small_null(25, 1, strata=False)
     assert crowds.shares_more(of, np.arange(25), np.arange(25)).tolist() == [1.0] * 25
+
+
+def test_who_could_come_in_by_what_it_asks_does_not_go_for_sharing_less_than_others() -> None:
+    """A small ring beside a large one in one group shares less with it; its words and embedding are as certain.
+
+    It went by one rule and came back by the other, round after round.
+    """
+    large, small = range(120), range(120, 160)
+    exit = exits(large, 6, 60, 5) + exits(range(160), 6, 8, 6)
+    of = shared({"payment": exits(large, 6, 80, 3) + exits(small, 5, 60, 4), "address": exit})
+    rng = np.random.default_rng(7)
+    raw = rng.normal(size=(NODES, 40))
+    unit = raw / np.linalg.norm(raw, axis=1)[:, None]
+    unit[:160] = 0.3 * unit[:160] + np.eye(40)[0]
+    unit[:120] += 0.6 * np.eye(40)[2]
+    unit[120:160] += 0.6 * np.eye(40)[1]
+    where = embeddings.Points(np.arange(NODES), (unit / np.linalg.norm(unit, axis=1)[:, None]).astype(np.float32))
+    both = np.arange(160)
+    group = groups.Group(both, np.full(160, -20.0), np.ones(160, dtype=bool))
+    texts = words_of({k: {(k + j) % 100 for j in range(20)} for k in both.tolist()})
+    around = crowds.around(where, both, crowds.shares_more(of.null, both, of.rank), of.rank, both)
+    assert crowds_in_between(around[:120], around[120:])
+    reviewed = members.review(of.null, texts, where, group, np.zeros(NODES, dtype=bool), of.rank, 0.01)
+    assert reviewed is not None
+    assert reviewed.members.tolist() == both.tolist()
+
+
+def crowds_in_between(large: np.ndarray, small: np.ndarray) -> bool:
+    """Whether the small ring is no crowd, and shares clearly less than the large one."""
+    return bool(small.min() > members.CROWD and np.median(small) < np.median(large) - members.LESS)

@@ -64,22 +64,29 @@ def strangers(control: Null, members: Ints, rank: Ints, ever: np.ndarray | None 
     return out
 
 
-def around(where: embeddings.Points | None, members: Ints, more: Floats, rank: Ints) -> Floats:
-    """Mean of `more` among those members who ask most as each member does (itself among them), [members].
+def around(where: embeddings.Points | None, members: Ints, more: Floats, rank: Ints, nodes: Ints) -> Floats:
+    """Mean of `more` among those `members` who ask most as each of `nodes` does (itself among them), [nodes].
 
     Of all members for one without an embedding.
     """
-    out = np.full(len(members), more.mean())
+    out = np.full(len(nodes), more.mean())
     if where is None:
         return out
-    some = np.flatnonzero(np.isin(members, where.nodes))
-    if not len(some):
+    seen = np.flatnonzero(np.isin(members, where.nodes))
+    some = np.flatnonzero(np.isin(nodes, where.nodes))
+    if not len(seen) or not len(some):
         return out
-    unit = where.unit[np.searchsorted(where.nodes, members[some])].astype(np.float32)
-    seen = np.argsort(rank[members[some]], kind="stable")[:WITNESSES]
+    seen = seen[np.argsort(rank[members[seen]], kind="stable")[:WITNESSES]]
+    witnesses = _unit(where, members[seen])
     many = min(max(NEIGHBOURS, len(seen) // TWENTIETH), len(seen))
     for start in range(0, len(some), WITNESSES):
-        cosine = unit[start : start + WITNESSES] @ unit[seen].T
+        some_of_them = some[start : start + WITNESSES]
+        cosine = _unit(where, nodes[some_of_them]) @ witnesses.T
         near = np.argpartition(-cosine, many - 1, axis=1)[:, :many]
-        out[some[start : start + WITNESSES]] = more[some[seen]][near].mean(axis=1)
+        out[some_of_them] = more[seen][near].mean(axis=1)
     return out
+
+
+def _unit(where: embeddings.Points, nodes: Ints) -> np.ndarray:
+    """Embeddings of nodes that have one, [nodes, dimensions]."""
+    return where.unit[np.searchsorted(where.nodes, nodes)].astype(np.float32)

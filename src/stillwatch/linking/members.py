@@ -57,7 +57,9 @@ them are in the hand at least. Measured (`crowds`), median and tenths: honest ac
 LESS = 0.08
 """By so much less than around a typical member it may be, two deviations of a mean of fifty. Measured on three days of
 the log of `crowds`: 37 honest accounts beside 2,184 of rings without it, 15 beside 2,167 so; on four days of it 4 and 3
-beside 8,598 and 8,589; where rings sent public questions 9 and 7 beside 187."""
+beside 8,598 and 8,589; where rings sent public questions 9 and 7 beside 187. Whoever could still come in by what it
+asks stays: on the whole of that log 44 of a ring's 22,600 accounts went by this alone and came back by their words,
+round after round; where a large and a small ring are one group, it had cost 10 of the small one's 60."""
 
 
 def reviewed(
@@ -145,12 +147,13 @@ def _once(
     else:
         worded = (by_words <= chance) & theirs & (near >= LEAN)
         alike = kinds[1] & (worded | (near >= NEAR))
-    crowd, more = _company(control, where, group, rank, ever)
-    own = shares & (by_control <= np.log(fdr))
-    leans = kinds[1] & (near >= LEAN) & more
-    stays = inside & np.where(crowd, own, shares | alike | leans)
     asks = (np.maximum(by_words, by_embedding) <= chance) & theirs & (near >= LEAN)
-    joins = ~inside & allowed & (own | asks)
+    own = shares & (by_control <= np.log(fdr))
+    comes = ~inside & allowed & (own | asks)
+    crowd, below, more = _company(control, where, group, rank, ever, np.flatnonzero(inside | comes))
+    leans = kinds[1] & (near >= LEAN) & more
+    stays = inside & np.where(crowd, own, own | asks | (~below & (shares | alike | leans)))
+    joins = comes & (own | ~crowd)
     members = np.flatnonzero(stays | joins)
     if len(members) < LEAST:
         return None
@@ -166,15 +169,18 @@ def fisher(log_a: Floats, log_b: Floats) -> Floats:
 
 
 def _company(
-    control: Null, where: embeddings.Points | None, group: groups.Group, rank: Ints, ever: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Which members ask as a crowd does (`CROWD`), and which share more than each of a few strangers, [N] each."""
-    crowd, all_of_them = (np.zeros(control.shared.nodes, dtype=bool) for _ in range(2))
+    control: Null, where: embeddings.Points | None, group: groups.Group, rank: Ints, ever: np.ndarray, nodes: Ints
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Which of `nodes` ask as a crowd does (`CROWD`), which as one compared with the members (`LESS`), and which members
+    share more than each of a few strangers, [N] each."""
+    crowd, below, all_of_them = (np.zeros(control.shared.nodes, dtype=bool) for _ in range(3))
     more = crowds.shares_more(control, group.members, rank, ever)
-    around = crowds.around(where, group.members, more, rank)
-    crowd[group.members] = around < max(CROWD, np.median(around) - LESS)
+    around = crowds.around(where, group.members, more, rank, nodes)
+    typical = np.median(around[np.isin(nodes, group.members)])
+    crowd[nodes] = around < CROWD
+    below[nodes] = around < typical - LESS
     all_of_them[group.members] = more >= 1
-    return crowd, all_of_them
+    return crowd, below, all_of_them
 
 
 def _worded(words: tuple[sp.csr_matrix, Floats], members: Ints, nodes: int) -> tuple[Floats, np.ndarray]:
