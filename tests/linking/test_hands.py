@@ -145,6 +145,38 @@ def test_a_member_needs_two_kinds_of_evidence(node: str, words: bool, like: floa
     assert (asked in reviewed.members) == stays, node
 
 
+def test_an_account_too_young_for_an_embedding_is_not_unlike_the_others() -> None:
+    """On a first day most of a ring have few events: their words say enough; who has none of the ring's goes."""
+    of = shared({"payment": exits(RING, 5, 60, 3), "address": exits(RING, 5, 30, 4)})
+    young, stranger = range(6, 40), 40
+    texts = {k: {(k + j) % 100 for j in range(20)} for k in RING}
+    everybody = np.array([*RING, stranger])
+    group = groups.Group(everybody, np.full(len(everybody), -20.0), np.ones(len(everybody), dtype=bool))
+    all_of_them = points(dict.fromkeys(RING, 1.0))
+    old = ~np.isin(all_of_them.nodes, [*young, stranger])
+    where = embeddings.Points(all_of_them.nodes[old], all_of_them.unit[old])
+    reviewed = members.review(of.null, words_of(texts), where, group, np.zeros(NODES, dtype=bool), of.rank, 0.01)
+    assert reviewed is not None
+    assert set(reviewed.members.tolist()) == set(RING)
+
+
+def test_who_is_too_young_for_an_embedding_and_leaves_does_not_dispute_the_words_of_the_others() -> None:
+    """The words of sixty are theirs, though of what thirty of them ask they are too small a part to stay."""
+    ring, few = range(60), range(30, 60)
+    of = shared({"payment": exits(ring, 6, 60, 3), "address": exits(ring, 6, 60, 4)})
+    texts = {k: {(k + j) % 30 for j in range(12)} for k in ring}
+    group = groups.Group(np.array(ring), np.full(60, -20.0), np.ones(60, dtype=bool))
+    all_of_them = points(dict.fromkeys(range(30), 1.0))
+    old = ~np.isin(all_of_them.nodes, list(ring)[10:])
+    where = embeddings.Points(all_of_them.nodes[old], all_of_them.unit[old])
+    rows, total = words_of(texts)
+    total[list(few)] = 400.0
+    reviewed = members.review(of.null, (rows, total), where, group, np.zeros(NODES, dtype=bool), of.rank, 0.01)
+    assert reviewed is not None
+    assert set(range(30)) <= set(reviewed.members.tolist())
+    assert not set(few) & set(reviewed.members.tolist())
+
+
 def test_people_taken_in_together_do_not_speak_for_each_other() -> None:
     """Twelve with words of their own; eight are unlike the ring in what they ask, and leave first."""
     of = shared({"payment": exits(RING, 5, 60, 3)})

@@ -27,11 +27,11 @@ def traits(held: list[set[str]]) -> Traits:
     return Traits(len(held), {"lead_skeleton": sp.csr_matrix((n, where), (len(held), len(names)))})
 
 
-def membership_twin(held: list[set[str]], members: set[int], node: int) -> tuple[int, float]:
+def membership_twin(held: list[set[str]], members: set[int], node: int, neither: set[int]) -> tuple[int, float]:
     """Own tokens of a node, leave-one-out, and their share of all its tokens."""
     own = 0
     for token in held[node]:
-        everybody = [k for k, mine in enumerate(held) if token in mine]
+        everybody = [k for k, mine in enumerate(held) if token in mine and (k in members or k not in neither)]
         inside = [k for k in everybody if k in members]
         if node in members:
             own += len(inside) >= 3 and len(inside) - 1 >= OWN * (len(everybody) - 1)
@@ -49,10 +49,13 @@ def test_membership_agrees_with_its_twin(held: list[set[str]], data: st.DataObje
     rows, total = tokens(traits(held))
     if not rows.shape[1]:
         return
-    log_p, rate, chance = membership(rows, total, np.array(members))
-    expected = [membership_twin(held, set(members), node) for node in range(len(held))]
+    neither = data.draw(st.none() | st.sets(st.integers(0, len(held) - 1)))
+    flags = None if neither is None else np.isin(np.arange(len(held)), sorted(neither))
+    log_p, rate, chance = membership(rows, total, np.array(members), neither=flags)
+    neither = neither or set()
+    expected = [membership_twin(held, set(members), node, neither) for node in range(len(held))]
     assert rate.tolist() == pytest.approx([share for _, share in expected])
-    outside = [k for k in range(len(held)) if k not in members]
+    outside = [k for k in range(len(held)) if k not in members and k not in neither]
     if outside:
         assert chance == pytest.approx(
             (sum(expected[k][0] for k in outside) + 1) / (sum(len(held[k]) for k in outside) + 2)

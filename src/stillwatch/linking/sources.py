@@ -136,18 +136,27 @@ def refine(
 
 
 def membership(
-    rows: sp.csr_matrix, total: Floats, members: Ints, columns: sp.csc_matrix | None = None
+    rows: sp.csr_matrix,
+    total: Floats,
+    members: Ints,
+    columns: sp.csc_matrix | None = None,
+    neither: np.ndarray | None = None,
 ) -> tuple[Floats, Floats, float]:
     """Log p that so many of a node's tokens are the community's own, and their share, leave-one-out, [N] and [N].
 
     The third value is that share among outsiders. `total` counts a node's tokens, those that nobody shares as well:
-    else one shared template would be all that an outsider has.
+    else one shared template would be all that an outsider has. Nodes that are flagged as `neither` member nor outsider,
+    [N], have no part in what is the community's own.
     """
     nodes = rows.shape[0]
     inside = np.zeros(nodes, dtype=bool)
     inside[members] = True
     columns = rows.tocsc() if columns is None else columns
     degree = np.diff(columns.indptr).astype(np.float64)
+    outside = ~inside
+    if neither is not None:
+        outside &= ~neither
+        degree -= np.bincount(rows[np.flatnonzero(neither & ~inside)].indices, minlength=rows.shape[1])
     mine = rows[members]
     held = np.bincount(mine.indices, minlength=rows.shape[1]).astype(np.float64)
     own = (held >= 2) & (held >= OWN * degree)
@@ -157,7 +166,7 @@ def membership(
     count = np.bincount(columns[:, np.flatnonzero(own)].indices, minlength=nodes).astype(np.float64)
     count[members] = mine @ own_without.astype(np.float64)
     rate = np.divide(count, total, out=np.zeros(nodes), where=total > 0)
-    chance = (count[~inside].sum() + 1) / (total[~inside].sum() + 2) if (~inside).any() else 0.5
+    chance = (count[outside].sum() + 1) / (total[outside].sum() + 2) if outside.any() else 0.5
     # hardly any node has one of a community's own tokens, and there are thousands of communities to ask about
     some = np.flatnonzero(count > 0)
     log_p = np.zeros(nodes)
