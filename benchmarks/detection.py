@@ -5,6 +5,7 @@
     python benchmarks/detection.py shuffled --prompts DIR [--seeds 50]      real text; hands dealt anew (shuffled.py)
     python benchmarks/detection.py evasions [--seeds 2] [--levels A B+C]    each evasion alone, and all together
     python benchmarks/detection.py named WORLD [--scale S] [--seeds 1]      one named world, at any size
+                                               [--scanned FOLDER]           whose world and run are there already
 
 Worlds are made and scanned by the commands that a user would type, held against their truth, and deleted. A part that
 was broken off goes on where it was. Results go to benchmarks/results/detection/PART.json; `python
@@ -19,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from runs import known, looked_at, make, scanned, told, write
+from runs import known, looked_at, make, of_run, scanned, told, write
 from shuffled import deal
 
 WORK = Path("out/bench-detection")
@@ -39,7 +40,7 @@ def repeated(given: argparse.Namespace, part: str, keys: list[str], run: Callabl
             rows.append(row)
             write(part, about, rows)
             told(key, seed, *(f"{name} {row[name]}" for name in ("account_recall", "honest_accused", "ari", "seconds")))
-            if not given.keep:
+            if not given.keep and folder.exists():
                 shutil.rmtree(folder)
 
 
@@ -78,7 +79,11 @@ def named(given: argparse.Namespace) -> None:
     """A named world, several seeds."""
     part = f"named-{given.world}-{given.scale:g}{'-prompts' if given.prompts else ''}"
     more = ["--background", given.background]
-    repeated(given, part, [given.world], lambda _, s, folder: scanned(folder, [*_words(given, given.world, s), *more]))
+
+    def run(_: str, seed: int, folder: Path) -> Row:
+        return of_run(given.scanned) if given.scanned else scanned(folder, [*_words(given, given.world, seed), *more])
+
+    repeated(given, part, [given.world], run)
 
 
 def _words(given: argparse.Namespace, world: str, seed: int) -> list[object]:
@@ -97,6 +102,7 @@ def main() -> None:
         part.set_defaults(run=run)
         if name == "named":
             part.add_argument("world")
+            part.add_argument("--scanned", type=Path, help="a folder with `world` and its `run` (benchmarks/scale.py)")
             part.add_argument("--background", type=float, default=1.0, help="honest part, as a multiple")
         if name == "evasions":
             part.add_argument("--levels", nargs="+", help="evasions, several joined by +; default: each alone and all")

@@ -122,19 +122,21 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def growth(runs: list[Run]) -> str:
-    head = ["events", "text", "accounts", "traits", "read, CPU s", "scan, CPU s", "ratio", "wall s", "peak GiB", "load"]
+    head = ["log", "events", "text", "accounts", "traits", "read, CPU s", "scan, CPU s", "ratio", "wall s"]
+    head += ["peak GiB", "load"]
     rows = []
     for run in runs:
         sizes = [f"{n:,}" for n in (run["events"], run["counts"]["accounts"], run["traits"])]
         seconds = [f"{run['read']['cpu']:.1f}", f"{run['cpu']:.0f}", f"{run['cpu_ratio']:.0f}", f"{run['seconds']:.0f}"]
         rest = [f"{run['peak_mebibytes'] / 1024:.1f}", " to ".join(map(str, run["load"]))]
-        rows.append([sizes[0], "yes" if run["text"] else "no", *sizes[1:], *seconds, *rest])
+        log = f"`{run.get('world', 'innocent')}`"
+        rows.append([log, sizes[0], "yes" if run["text"] else "no", *sizes[1:], *seconds, *rest])
     return "\n## Growth\n\n" + table(head, rows) + "\n" + laws(runs) + "\n![Processor seconds and memory](growth.png)\n"
 
 
 def laws(runs: list[Run]) -> str:
     """How each stage grows from the smallest to the largest log with text."""
-    runs = [run for run in runs if run["text"]]
+    runs = [run for run in runs if run["text"] and "world" not in run]
     if len(runs) < 2:
         return ""
     first, last = runs[0], runs[-1]
@@ -160,11 +162,16 @@ def stages(runs: list[Run]) -> str:
             cells.append("" if busy is None else f"{busy * 1e6 / run['events']:.2f} ({max(held, default=0):,})")
         if any(cells):
             rows.append([name, *cells])
-    head = ["stage", *(f"{run['events'] / 1e6:.1f} M" + ("" if run["text"] else ", no text") for run in runs)]
+    head = ["stage", *map(_log, runs)]
     return (
         "\n## Where the time goes\n\nMicroseconds of processor time an event, and peak MiB in the stage.\n\n"
         + table(head, rows)
     )
+
+
+def _log(run: Run) -> str:
+    named = f"`{run['world']}`, " if "world" in run else ""
+    return named + f"{run['events'] / 1e6:.1f} M" + ("" if run["text"] else ", no text")
 
 
 def forecasts(runs: list[Run]) -> str:
@@ -252,7 +259,7 @@ def days(found: Any) -> str:
 
 def plot(runs: list[Run]) -> None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), constrained_layout=True)
-    mine = [run for run in runs if run["text"]]
+    mine = [run for run in runs if run["text"] and "world" not in run]
     x = [run["events"] for run in mine]
     for name in STAGES:
         y = [cpu(run).get(name, math.nan) for run in mine]

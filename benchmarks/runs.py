@@ -50,14 +50,19 @@ def looked_at(folder: Path) -> dict[str, Any]:
         "scan", made / "events", "--out", run, "--accounts", made / "accounts.parquet", "--authorisations",
         made / "authorisations.toml", "--context", made, "--pseudonyms", "none",
     )  # fmt: skip
-    seconds = round(time.perf_counter() - started, 1)
+    return {**of_run(folder), "seconds": round(time.perf_counter() - started, 1)}
+
+
+def of_run(folder: Path) -> dict[str, Any]:
+    """The figures of `folder/run`, a scan of `folder/world`; its seconds are those of its stages."""
+    run = folder / "run"
     manifest = json.loads((run / "manifest.json").read_text())
     return {
-        "seconds": seconds,
+        "seconds": round(sum(manifest["seconds"].values()), 1),
         "events": manifest["counts"]["kept"],
         "peak_mebibytes": manifest.get("peak_mebibytes"),
         "stages": manifest.get("seconds"),
-        **held_against(run, made),
+        **held_against(run, folder / "world"),
     }
 
 

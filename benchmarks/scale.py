@@ -1,6 +1,7 @@
 """How a scan grows with the log: seconds by stage, peak memory, and the ratio to reading the same columns.
 
     python benchmarks/scale.py [--scales 1 3 10] [--repeat 1] [--threads 2] [--memory 3GB] [--no-text] [--work DIR]
+    python benchmarks/scale.py --world FOLDER --called NAME [--threads 2] [--memory 3GB]
 
 A scale of 1 is the world `innocent` at full size, about 1.07 million events of 6,000 accounts over 28 days; at 10 it
 has ten times the events and the accounts. In each run DuckDB first reads all columns that the scan reads, decoded, with
@@ -9,8 +10,10 @@ children's) are sampled, and what its display said about the time left is kept. 
 says little: processor seconds are what to compare. With --no-text the log has no columns of text, as if sketches were
 there already. With --repeat N the 28 days come N times, one after the other, as later days of the same accounts: ids
 of events and conversations are new, all else is as before; so a log of a hundred million events need not be drawn.
-Results are added to benchmarks/results/scale.json; docs/performance.md is written from them
-(benchmarks/performance_page.py).
+With --world FOLDER the log is
+that of the world which is there already, and its run stays in FOLDER/run (`benchmarks/detection.py named --scanned`
+holds it against the truth). Results are added to benchmarks/results/scale.json; docs/performance.md is written from
+them (benchmarks/performance_page.py).
 """
 
 from __future__ import annotations
@@ -222,13 +225,23 @@ def one(scale: float, given: argparse.Namespace) -> dict[str, Any]:
     world = world_at(scale, given.work)
     events = without_text(world, given.work) if given.no_text else world / "events"
     events = repeated(events, given.repeat, given.work) if given.repeat > 1 else events
+    about = {"scale": scale * given.repeat, "repeat": given.repeat, "text": not given.no_text}
+    return {**about, **measured(events, world, given.work / f"run-{scale:g}", given)}
+
+
+def there_already(world: Path, given: argparse.Namespace) -> dict[str, Any]:
+    """The log of a world that somebody made."""
+    row = measured(world / "events", world, world.parent / "run", given)
+    return {"scale": round(row["events"] / 1_067_202, 1), "repeat": 1, "text": True, "world": given.called, **row}
+
+
+def measured(events: Path, world: Path, run: Path, given: argparse.Namespace) -> dict[str, Any]:
+    """The read and then the scan of a log, side by side."""
     read = read_all(events, given.threads)
     load = os.getloadavg()[0]
-    found = scan(events, world, given.work / f"run-{scale:g}", given)
-    count = found["counts"]["kept"]
+    found = scan(events, world, run, given)
     return {
-        "scale": scale * given.repeat, "repeat": given.repeat, "text": not given.no_text, "events": count,
-        "load": [round(load, 1), round(os.getloadavg()[0], 1)],
+        "events": found["counts"]["kept"], "load": [round(load, 1), round(os.getloadavg()[0], 1)],
         "threads": given.threads, "memory": given.memory, "read": read, **found,
         "ratio_to_read": round(found["seconds"] / read["wall"], 1), "cpu_ratio": round(found["cpu"] / read["cpu"], 1),
     }  # fmt: skip
@@ -237,7 +250,7 @@ def one(scale: float, given: argparse.Namespace) -> dict[str, Any]:
 def keep(row: dict[str, Any]) -> list[dict[str, Any]]:
     """Put a row in place of the one of its scale and kind."""
     old = json.loads(RESULTS.read_text())["runs"] if RESULTS.exists() else []
-    runs = [one for one in old if (one["scale"], one["text"]) != (row["scale"], row["text"])] + [row]
+    runs = [one for one in old if _kind(one) != _kind(row)] + [row]
     runs.sort(key=lambda run: (not run["text"], run["scale"]))
     machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
     RESULTS.parent.mkdir(exist_ok=True)
@@ -245,9 +258,15 @@ def keep(row: dict[str, Any]) -> list[dict[str, Any]]:
     return runs
 
 
+def _kind(row: dict[str, Any]) -> tuple[Any, ...]:
+    return row.get("world"), row["scale"], row["text"]
+
+
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--scales", nargs="+", type=float, default=[1.0, 3.0, 10.0])
+    words.add_argument("--world", type=Path, help="a world that is there already, in place of those scales")
+    words.add_argument("--called", default="world", help="its name in the results")
     words.add_argument("--repeat", type=int, default=1)
     words.add_argument("--threads", type=int, default=2)
     words.add_argument("--memory", default="3GB")
@@ -255,8 +274,8 @@ def main() -> None:
     words.add_argument("--work", type=Path, default=Path("out/bench-scale"))
     given = words.parse_args()
     table = Table("events", "text", "read s (CPU)", "scan s (CPU)", "CPU ratio", "peak MiB", "accounts", "traits")
-    for scale in given.scales:
-        runs = keep(one(scale, given))
+    for scale in [None] if given.world else given.scales:
+        runs = keep(there_already(given.world, given) if scale is None else one(scale, given))
     for run in runs:
         read, counts = run["read"], run["counts"]
         seconds = [
