@@ -145,6 +145,22 @@ def test_a_member_needs_two_kinds_of_evidence(node: str, words: bool, like: floa
     assert (asked in reviewed.members) == stays, node
 
 
+@pytest.mark.parametrize("shares", [False, True])
+def test_a_certain_embedding_is_one_kind_of_evidence(shares: bool) -> None:
+    """Half as near as a ring's own, which a stranger is once in 10^11: it needs a hint of something shared besides."""
+    asked, group_of = 40, [*RING, 40]
+    cards = [[*card, asked] if shares and k < 25 else card for k, card in enumerate(exits(RING, 5, 60, 3))]
+    of = shared({"payment": cards})
+    raw = np.random.default_rng(0).normal(size=(NODES, 200))
+    raw[list(RING), 0] += 30.0
+    raw[asked, 0] = 8.0
+    where = embeddings.Points(np.arange(NODES), raw / np.linalg.norm(raw, axis=1)[:, None])
+    group = groups.Group(np.array(group_of), np.full(41, -20.0), np.ones(41, dtype=bool))
+    reviewed = members.review(of.null, words_of({}), where, group, np.zeros(NODES, dtype=bool), of.rank, 0.01)
+    assert reviewed is not None
+    assert reviewed.members.tolist() == (group_of if shares else list(RING))
+
+
 def test_an_account_too_young_for_an_embedding_is_not_unlike_the_others() -> None:
     """On a first day most of a ring have few events: their words say enough; who has none of the ring's goes."""
     of = shared({"payment": exits(RING, 5, 60, 3), "address": exits(RING, 5, 30, 4)})

@@ -53,6 +53,11 @@ NEAR = 0.7
 """Share of the members' typical cosine with their centre from which an embedding speaks for itself. Measured where two
 rings sent public questions, before `LEAN`: of 191 members 166 stayed, and of 75 honest accounts in the candidates 7."""
 
+HINT = 0.05
+"""Control evidence that may stand beside a certain embedding; with none an embedding would be both kinds by itself.
+Measured where rings sent public questions (two worlds; owners of stolen keys not counted): 10 honest accounts beside
+380 of the rings without it, 7 beside 378 so; .5 gave the same."""
+
 CROWD = 0.65
 """Mean share of strangers that a member's neighbours share more than, for what it asks to be evidence: three in ten of
 them are in the hand at least. Measured (`crowds`), median and tenths: honest accounts around rings .52 (.46 to .58) and
@@ -146,7 +151,8 @@ def _once(
     inside[group.members] = True
     # so certain that nobody of the whole log would be taken in by chance
     chance = np.log(fdr / nodes)
-    both = np.where(by_embedding <= np.log(fdr), fisher(by_embedding, by_control), 0.0)
+    hint = (by_embedding <= np.log(fdr)) & (by_control <= np.log(HINT))
+    both = np.where(hint, fisher(by_embedding, by_control), 0.0)
     shares = (kinds[2] & (kinds[0] | kinds[1])) | (both <= chance)
     if where is None:
         alike = kinds.any(axis=0)
