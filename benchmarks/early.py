@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +56,9 @@ def main() -> None:
 
 def held(replayed: Path, world: Path, part: Path, given: argparse.Namespace) -> dict[str, Any]:
     """The record of the replay against the truth; volumes are those of the whole world, over campaign accounts."""
-    truth = {
-        row["account_id"]: row["campaign"] if row["label"] == "campaign" else None
-        for row in pq.read_table(world / "truth" / "accounts.parquet").to_pylist()
-    }
+    rows = pq.read_table(world / "truth" / "accounts.parquet").to_pylist()
+    truth = {row["account_id"]: row["campaign"] if row["label"] == "campaign" else None for row in rows}
+    label = {row["account_id"]: row["label"] for row in rows}
     counts = ds.dataset(world / "events", partitioning="hive").to_table(columns=["account_id", "day"])
     counted = counts.group_by(["account_id", "day"]).aggregate([("day", "count")]).to_pylist()
     sent: dict[str, dict[str, int]] = {name: {} for name in set(truth.values()) if name}
@@ -77,12 +77,14 @@ def held(replayed: Path, world: Path, part: Path, given: argparse.Namespace) -> 
         accounts = sum(of == name for of in truth.values())
         campaigns.append(
             {"campaign": name, "accounts": accounts, "exchanges": whole, "day": first,
-             "share": gone / whole if first else None, "accused": len(mine)}
+             "share": gone / whole if first else None, "accused": len(mine),
+             "by_day": dict(sorted(Counter(str(row["day"]) for row in mine).items()))}
         )  # fmt: skip
     return {
         "scale": given.scale, "background": given.background, "days": given.days, "seed": given.seed,
         "events": ds.dataset(part, format="parquet").count_rows(), "campaigns": campaigns,
         "honest_ever_accused": sum(truth.get(row["account_id"]) is None for row in accused),
+        "honest_by_label": Counter(label[row["account_id"]] for row in accused if truth.get(row["account_id"]) is None),
         "honest_accounts": sum(of is None for of in truth.values()),
     }  # fmt: skip
 

@@ -282,14 +282,16 @@ def early() -> list[str]:
     ]
     rows = [
         [row["campaign"], f"{row['accounts']:,}", f"{row['exchanges']:,}", row["day"] or "not in these days",
-         "-" if row["share"] is None else f"{row['share']:.2%}", row["accused"]]
+         "-" if row["share"] is None else f"{row['share']:.2%}",
+         ", ".join(f"{n:,} (day {day[-2:]})" for day, n in row["by_day"].items())]
         for row in part["campaigns"]
     ]  # fmt: skip
-    head = ["campaign", "accounts", "exchanges in all", "first accused on day", "gone by then", "accounts accused"]
+    head = ["campaign", "accounts", "exchanges", "first accused on day", "gone by then", "accounts first accused"]
     lines += table(head, rows)
+    kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(part["honest_by_label"].items())) or "none"
     lines.append(
         f"\nHonest accounts accused on any of these days: "
-        f"{interval(part['honest_ever_accused'], part['honest_accounts'])}. The whole of this world is above."
+        f"{interval(part['honest_ever_accused'], part['honest_accounts'])}: {kinds}. The whole of this world is above."
     )
     return lines
 

@@ -123,7 +123,8 @@ def points(like: dict[int, float], seed: int = 0) -> embeddings.Points:
         ("two kinds", True, 0.6, False, True),
         ("words alone", True, 0.0, False, False),
         ("an embedding near chance", False, 0.25, False, False),
-        ("an embedding beyond doubt", False, 1.0, False, True),
+        ("an embedding beyond doubt", False, 1.0, False, False),
+        ("that and a card", False, 1.0, True, True),
         ("words and a card", True, 0.0, True, True),
         ("a card alone", False, 0.0, True, False),
     ],
@@ -159,6 +160,22 @@ def test_a_certain_embedding_is_one_kind_of_evidence(shares: bool) -> None:
     reviewed = members.review(of.null, words_of({}), where, group, np.zeros(NODES, dtype=bool), of.rank, 0.01)
     assert reviewed is not None
     assert reviewed.members.tolist() == (group_of if shares else list(RING))
+
+
+@pytest.mark.parametrize(("worded", "stays"), [(40, False), (36, True)])
+def test_who_has_no_words_of_a_ring_that_all_have_some_is_not_near_by_its_embedding_alone(
+    worded: int, stays: bool
+) -> None:
+    of = shared({"payment": exits(RING, 5, 60, 3), "address": exits(RING, 5, 30, 4)})
+    asked = 40
+    texts = {k: {(k + j) % 100 for j in range(20)} for k in range(worded)}
+    everybody = np.array([*RING, asked])
+    group = groups.Group(everybody, np.full(41, -20.0), np.ones(41, dtype=bool))
+    where = points({**dict.fromkeys(RING, 1.0), asked: 1.0})
+    reviewed = members.review(of.null, words_of(texts), where, group, np.zeros(NODES, dtype=bool), of.rank, 0.01)
+    assert reviewed is not None
+    assert set(range(worded)) <= set(reviewed.members.tolist())
+    assert (asked in reviewed.members) == stays
 
 
 def test_an_account_too_young_for_an_embedding_is_not_unlike_the_others() -> None:

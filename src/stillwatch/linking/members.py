@@ -4,7 +4,7 @@ Rare words take in people who use the same library of templates; embeddings take
 traits take in people at whose home a proxy stands. Measured on a campaign with half cover traffic: eleven honest
 accounts beside 128 members, every one by a single kind. So a member needs two kinds of which one is control, or
 words and an embedding that leans the members' way by a third as far as theirs do at least, or an embedding that nearly
-does as theirs do. What was missed joins by control and
+does as theirs do, unless nearly all the others have words of their own besides. What was missed joins by control and
 one more kind, or by words and an embedding that are both so certain.
 
 Words speak for a member only if they are as large a part of what it asks as of the others': a relay and a school have a
@@ -52,6 +52,11 @@ median, so some of them are lost."""
 NEAR = 0.7
 """Share of the members' typical cosine with their centre from which an embedding speaks for itself. Measured where two
 rings sent public questions, before `LEAN`: of 191 members 166 stayed, and of 75 honest accounts in the candidates 7."""
+
+WORDED = 0.95
+"""Where so many members ask in the group's own words, who has none of them is not near enough by its embedding alone.
+Measured: on the fourth day of the log of `crowds` 7 honest accounts beside 14,879 of rings without it, 1 beside 14,612
+so; where rings sent public questions (two worlds) 7 beside 378, and 4 beside 378."""
 
 HINT = 0.05
 """Control evidence that may stand beside a certain embedding; with none an embedding would be both kinds by itself.
@@ -158,7 +163,8 @@ def _once(
         alike = kinds.any(axis=0)
     else:
         worded = (by_words <= chance) & theirs & (near >= LEAN)
-        alike = (kinds[1] & (worded | (near >= NEAR))) | (unknown & kinds[0] & theirs)
+        speaks = theirs | (theirs[group.members].mean() < WORDED)
+        alike = (kinds[1] & (worded | ((near >= NEAR) & speaks))) | (unknown & kinds[0] & theirs)
     asks = (np.maximum(by_words, by_embedding) <= chance) & theirs & (near >= LEAN)
     own = shares & (by_control <= np.log(fdr))
     comes = ~inside & allowed & (own | asks)
