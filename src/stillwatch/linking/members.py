@@ -33,7 +33,7 @@ one after three).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -146,38 +146,75 @@ def _once(
     events left first: 7,690 of the rings stay, 4,101 where they counted as outsiders. The group's own words they may
     still dispute: people taken in together have words in common.
     """
+    said = _said(control, words, where, group, fdr, ever)
+    inside = np.zeros(control.shared.nodes, dtype=bool)
+    inside[group.members] = True
+    # so certain that nobody of the whole log would be taken in by chance
+    chance = np.log(fdr / control.shared.nodes)
+    shares, alike = _two_kinds(said, group, where is not None, chance, fdr)
+    asks = (np.maximum(said.by_words, said.by_embedding) <= chance) & said.theirs & (said.near >= LEAN)
+    own = shares & (said.by_control <= np.log(fdr))
+    comes = ~inside & allowed & (own | asks)
+    crowd, below, more = _company(control, where, group, rank, ever, np.flatnonzero(inside | comes))
+    leans = said.kinds[1] & (said.near >= LEAN) & more
+    stays = inside & np.where(crowd, own, own | asks | (~below & (shares | alike | leans)))
+    joins = comes & (own | ~crowd)
+    members = np.flatnonzero(stays | joins)
+    if len(members) < LEAST:
+        return None
+    log_p = np.minimum(np.minimum(said.by_words, said.by_embedding), said.by_control)[members]
+    proven = np.ones(len(members), dtype=bool)
+    return replace(group, members=members, member_log_p=log_p, proven=proven, near=said.near[members])
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the three kinds of evidence say of each node as a member of a group, [N] each; log p are natural logs."""
+
+    by_words: Floats
+    by_embedding: Floats
+    by_control: Floats
+    kinds: np.ndarray
+    """Which of these hold at the false-discovery rate, [3, N]."""
+    theirs: np.ndarray
+    """Whether as large a part of its words is the group's own as of a typical member's."""
+    near: Floats
+    """Its cosine with the members' centre over a typical member's."""
+    unknown: np.ndarray
+    """Whether it has no embedding though the log has them."""
+
+
+def _said(
+    control: Null,
+    words: tuple[sp.csr_matrix, Floats],
+    where: embeddings.Points | None,
+    group: groups.Group,
+    fdr: float,
+    ever: np.ndarray,
+) -> Said:
     nodes = control.shared.nodes
     unknown = np.zeros(nodes, dtype=bool) if where is None else ~np.isin(np.arange(nodes), where.nodes)
     by_words, theirs = _worded(words, group.members, nodes, ever & unknown)
     by_embedding, near = _embedded(where, group, nodes, ever)
     by_control = groups.member_log_p(control, group.members)
     kinds = np.stack([q_values(log_p, float(nodes)) <= fdr for log_p in (by_words, by_embedding, by_control)])
-    inside = np.zeros(nodes, dtype=bool)
-    inside[group.members] = True
-    # so certain that nobody of the whole log would be taken in by chance
-    chance = np.log(fdr / nodes)
-    hint = (by_embedding <= np.log(fdr)) & (by_control <= np.log(HINT))
-    both = np.where(hint, fisher(by_embedding, by_control), 0.0)
-    shares = (kinds[2] & (kinds[0] | kinds[1])) | (both <= chance)
-    if where is None:
-        alike = kinds.any(axis=0)
-    else:
-        worded = (by_words <= chance) & theirs & (near >= LEAN)
-        speaks = theirs | (theirs[group.members].mean() < WORDED)
-        alike = (kinds[1] & (worded | ((near >= NEAR) & speaks))) | (unknown & kinds[0] & theirs)
-    asks = (np.maximum(by_words, by_embedding) <= chance) & theirs & (near >= LEAN)
-    own = shares & (by_control <= np.log(fdr))
-    comes = ~inside & allowed & (own | asks)
-    crowd, below, more = _company(control, where, group, rank, ever, np.flatnonzero(inside | comes))
-    leans = kinds[1] & (near >= LEAN) & more
-    stays = inside & np.where(crowd, own, own | asks | (~below & (shares | alike | leans)))
-    joins = comes & (own | ~crowd)
-    members = np.flatnonzero(stays | joins)
-    if len(members) < LEAST:
-        return None
-    log_p = np.minimum(np.minimum(by_words, by_embedding), by_control)[members]
-    proven = np.ones(len(members), dtype=bool)
-    return replace(group, members=members, member_log_p=log_p, proven=proven, near=near[members])
+    return Said(by_words, by_embedding, by_control, kinds, theirs, near, unknown)
+
+
+def _two_kinds(
+    said: Said, group: groups.Group, embedded: bool, chance: float, fdr: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """For which nodes control and another kind speak, and for which what they ask does, [N] each."""
+    hint = (said.by_embedding <= np.log(fdr)) & (said.by_control <= np.log(HINT))
+    both = np.where(hint, fisher(said.by_embedding, said.by_control), 0.0)
+    shares = (said.kinds[2] & (said.kinds[0] | said.kinds[1])) | (both <= chance)
+    if not embedded:
+        return shares, said.kinds.any(axis=0)
+    worded = (said.by_words <= chance) & said.theirs & (said.near >= LEAN)
+    speaks = said.theirs | (said.theirs[group.members].mean() < WORDED)
+    beyond_doubt = (said.near >= NEAR) & speaks
+    young = said.unknown & said.kinds[0] & said.theirs
+    return shares, np.asarray((said.kinds[1] & (worded | beyond_doubt)) | young)
 
 
 def fisher(log_a: Floats, log_b: Floats) -> Floats:
