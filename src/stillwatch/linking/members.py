@@ -209,12 +209,12 @@ def _two_kinds(
     both = np.where(hint, fisher(said.by_embedding, said.by_control), 0.0)
     shares = (said.kinds[2] & (said.kinds[0] | said.kinds[1])) | (both <= chance)
     if not embedded:
-        return shares, said.kinds.any(axis=0)
+        return shares, np.asarray(said.kinds.any(axis=0))
     worded = (said.by_words <= chance) & said.theirs & (said.near >= LEAN)
     speaks = said.theirs | (said.theirs[group.members].mean() < WORDED)
     beyond_doubt = (said.near >= NEAR) & speaks
     young = said.unknown & said.kinds[0] & said.theirs
-    return shares, np.asarray((said.kinds[1] & (worded | beyond_doubt)) | young)
+    return shares, (said.kinds[1] & (worded | beyond_doubt)) | young
 
 
 def fisher(log_a: Floats, log_b: Floats) -> Floats:
