@@ -243,9 +243,12 @@ def test_the_log_is_lines_of_json_without_text_or_ids(service: Service) -> None:
 
 
 def test_without_keys_only_names_of_this_machine_are_answered(service: Service) -> None:
-    evil = service.client.get("/v1/status", headers={"host": "rebound.example"})
-    assert evil.status_code == 403
     port = urlsplit(service.url).port
+    for name in ("rebound.example", "localhost.example", f"rebound.example:{port}"):
+        for _ in range(2):
+            assert service.client.get("/v1/status", headers={"host": name}).status_code == 403, name
+    for name in ("localhost", f"LOCALHOST:{port}", "127.0.0.1:1", "[::1]"):
+        assert service.client.get("/v1/status", headers={"host": name}).status_code == 200, name
     assert httpx.get(f"http://localhost:{port}/v1/status", timeout=30).status_code == 200
 
 

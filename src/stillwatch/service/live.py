@@ -8,10 +8,11 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from stillwatch.decisions import Casebook, Decision, Policy, RunFacts
 from stillwatch.errors import StillwatchError
@@ -32,6 +33,7 @@ from stillwatch.service.store import Store, StoreError, Waiting
 from stillwatch.service.stores import open_store
 
 CASEBOOK = "casebook"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ class Live:
         self.adopted: list[Callable[[Path, RunFacts], None]] = []
         """Told of every run that has become what is known; from a thread."""
         self.tasks: list[asyncio.Task[None]] = []
+        self.one_thread = ThreadPoolExecutor(1, "aside")
         self.started_at = time.time()
 
     # life
@@ -119,6 +122,7 @@ class Live:
         for child in self.children:
             child.stop()
         self.intake.stop()
+        self.one_thread.shutdown(wait=False, cancel_futures=True)
         await asyncio.to_thread(self.committer.stop)
         for closing in (self.store, self.watch, self.book):
             closing.close()
@@ -133,6 +137,10 @@ class Live:
                     say("housekeeping failed", level=logging.WARNING, error=error)
 
         self.tasks.append(asyncio.get_running_loop().create_task(again()))
+
+    async def aside(self, work: Callable[..., T], *words: Any) -> T:
+        """What reads runs, in one thread for all of it: each thread that does would keep memory of its own for more."""
+        return await asyncio.get_running_loop().run_in_executor(self.one_thread, work, *words)
 
     # events in
 
@@ -165,7 +173,7 @@ class Live:
             say("a look failed", level=logging.ERROR, trouble=looked.trouble)
             return
         try:
-            facts, made = await asyncio.to_thread(self.decisions.read, looked.run)
+            facts, made = await self.aside(self.decisions.read, looked.run)
         except StillwatchError as error:
             self.fresh.trouble = str(error)
             say("a run cannot be read", level=logging.ERROR, trouble=str(error))
@@ -173,7 +181,7 @@ class Live:
         self.decisions.take(made, looked.run, facts)
         self.fresh.last, self.fresh.trouble = looked, None
         await self._tell(looked.run, facts)
-        await asyncio.to_thread(memory.give_back)
+        await self.aside(memory.give_back)
         self.metrics.looks.labels("done").inc()
         self.metrics.look_seconds.set(looked.seconds)
         self.metrics.look_events.set(looked.events)
@@ -186,7 +194,7 @@ class Live:
     async def _tell(self, run: Path, facts: RunFacts) -> None:
         for tell in self.adopted:
             try:
-                await asyncio.to_thread(tell, run, facts)
+                await self.aside(tell, run, facts)
             except (StillwatchError, OSError) as error:
                 say("a run was not kept in mind", level=logging.WARNING, error=error)
 
@@ -199,7 +207,7 @@ class Live:
         with contextlib.suppress(StoreError):
             await asyncio.to_thread(self._count)
         self.keys.refresh()
-        made = await asyncio.to_thread(self.decisions.again)
+        made = await self.aside(self.decisions.again)
         if made is not None:
             self.decisions.take(made)
         stale = now() - timedelta(seconds=1)
@@ -227,7 +235,7 @@ class Live:
 
     async def anew(self) -> None:
         """Somebody changed the casebook in this process: let it hold at once."""
-        self.decisions.take(await asyncio.to_thread(self.decisions.made))
+        self.decisions.take(await self.aside(self.decisions.made))
 
     def look_now(self) -> None:
         """Do not wait for the next look's time."""
