@@ -7,16 +7,18 @@ import json
 import socket
 import threading
 import time
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpx
 import orjson
+import psutil
 import pyarrow as pa
 import pytest
 
 from stillwatch.model import EVENTS
-from tests.service.serving import LINES, Service, event, lines, zipped
+from tests.service.serving import LINES, Service, event, lines, serving, zipped
 
 ARROW = "application/vnd.apache.arrow.stream"
 NUMBERS = iter(range(10**6, 10**9, 1000))
@@ -168,6 +170,38 @@ def test_a_client_that_never_reads_holds_nothing_up(service: Service) -> None:
         for one in deaf:
             one.close()
     assert service.client.get("/healthz").json() == {"ok": True}
+
+
+@pytest.mark.parametrize("requests", [1, 2])
+def test_a_client_that_never_reads_is_hung_up_on_and_a_slow_one_is_not(tmp_path: Path, requests: int) -> None:
+    """Its connection is gone with all that waited for it, also where the next request came before the answer."""
+    asked = orjson.dumps({"accounts": [f"account-{n}" for n in range(20_000)]})
+    head = f"POST /v1/decisions HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(asked)}\r\n\r\n".encode()
+    with serving(tmp_path, limits="look_seconds = 3600.0\nbulk = 20000\nsend_seconds = 3.0\n") as service:
+        place = urlsplit(service.url)
+        deaf, slow = (socket.socket() for _ in range(2))
+        for one, times, size in ((deaf, requests, 65_536), (slow, 20, 1 << 20)):
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+            one.connect((place.hostname, place.port))
+            one.sendall((head + asked) * times)
+        taken, until = 0, time.monotonic() + 60
+        while held(service, deaf) and time.monotonic() < until:
+            taken += len(slow.recv(400_000))
+            time.sleep(0.2)
+        assert not held(service, deaf)
+        assert held(service, slow)
+        assert taken > 0
+        said = [line["what"] for line in service.said()]
+        assert said.count("a client did not read its answer") == 1
+        slow.close()
+        deaf.close()
+
+
+def held(service: Service, by: socket.socket) -> bool:
+    """Whether the service holds its end of a connection."""
+    ends = urlsplit(service.url).port, by.getsockname()[1]
+    every = psutil.net_connections("tcp")
+    return any(c.raddr and (c.laddr.port, c.raddr.port) == ends and c.status == "ESTABLISHED" for c in every)
 
 
 def test_decisions_of_strangers_allow(service: Service) -> None:

@@ -343,7 +343,7 @@ async def _openapi(request: Request) -> Response:
 
 
 class Outer:
-    """Times every request, keeps clients that never read from holding on, and hides what went wrong inside."""
+    """Times every request, and hides what went wrong inside."""
 
     def __init__(self, app: Starlette, live: Live) -> None:
         self.app, self.live, self.state = app, live, app.state
@@ -361,15 +361,10 @@ class Outer:
             if message["type"] == "http.response.start":
                 status, started = message["status"], True
                 message["headers"] = [*message.get("headers", []), (b"x-content-type-options", b"nosniff")]
-                await send(message)
-                return
-            async with asyncio.timeout(self.live.limits.send_seconds):
-                await send(message)
+            await send(message)
 
         try:
             await self.app(scope, receive, sent)
-        except TimeoutError:
-            say("a client did not read its answer", level=logging.WARNING)
         except Exception as error:
             say("failed", level=logging.ERROR, error=error, route=_route(scope))
             if not started:

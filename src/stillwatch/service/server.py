@@ -15,6 +15,7 @@ import uvicorn
 from stillwatch.errors import RunError, UsageError
 from stillwatch.service import logs, memory
 from stillwatch.service.app import create_app
+from stillwatch.service.connections import hung_up_after
 from stillwatch.service.console import console_routes
 from stillwatch.service.console.live_source import LiveSource
 from stillwatch.service.live import Live, Setup
@@ -75,7 +76,7 @@ def serve(setup: Setup, address: Address, began: Callable[[str], object] | None 
         config = uvicorn.Config(
             app, host=address.host, port=address.port, log_config=None, access_log=False, server_header=False,
             date_header=True, timeout_keep_alive=30, timeout_graceful_shutdown=5, lifespan="on",
-            limit_concurrency=live.limits.pollers + 2000,
+            limit_concurrency=live.limits.pollers + 2000, http=hung_up_after(live.limits.send_seconds),
             ssl_certfile=None if address.certificate is None else str(address.certificate),
             ssl_keyfile=None if address.private_key is None else str(address.private_key),
         )  # fmt: skip
