@@ -193,6 +193,23 @@ def test_an_account_too_young_for_an_embedding_is_not_unlike_the_others() -> Non
     assert set(reviewed.members.tolist()) == set(RING)
 
 
+@pytest.mark.parametrize(("words", "stays"), [(1, False), (20, True)])
+def test_one_young_account_among_old_ones_needs_more_than_a_word(words: int, stays: bool) -> None:
+    """Two thirds of the log are young and none of the ring: whoever is may well be somebody else."""
+    of = shared({"payment": exits(RING, 5, 60, 3), "address": exits(RING, 5, 30, 4)})
+    young = 40
+    rows, total = words_of({k: {(k + j) % 100 for j in range(20)} for k in RING} | {young: set(range(words))})
+    total[young] = 2.0 * words
+    everybody = np.array([*RING, young])
+    group = groups.Group(everybody, np.full(41, -20.0), np.ones(41, dtype=bool))
+    all_of_them = points(dict.fromkeys(RING, 1.0))
+    old = np.isin(all_of_them.nodes, [*RING, *range(600, 900)])
+    where = embeddings.Points(all_of_them.nodes[old], all_of_them.unit[old])
+    reviewed = members.review(of.null, (rows, total), where, group, np.zeros(NODES, dtype=bool), of.rank, 0.01)
+    assert reviewed is not None
+    assert reviewed.members.tolist() == [*RING, young][: 41 if stays else 40]
+
+
 def test_who_is_too_young_for_an_embedding_and_leaves_does_not_dispute_the_words_of_the_others() -> None:
     """The words of sixty are theirs, though of what thirty of them ask they are too small a part to stay."""
     ring, few = range(60), range(30, 60)

@@ -63,6 +63,12 @@ HINT = 0.05
 Measured where rings sent public questions (two worlds; owners of stolen keys not counted): 10 honest accounts beside
 380 of the rings without it, 7 beside 378 so; .5 gave the same."""
 
+YOUNG = 0.1
+"""Share of accounts without an embedding among the members over that in the log, below which one is likelier somebody
+else: its words must then be beyond the chance of the whole log by as much. Measured: where a campaign's first days are
+looked at .14 to 1.0, on its fourth .08 and .6; where a ring sends few queries .07, and its seven accounts have log p of
+-16 to -60; in two whole worlds .01 and .02, where three honest accounts have -10 to -15."""
+
 CROWD = 0.65
 """Mean share of strangers that a member's neighbours share more than, for what it asks to be evidence: three in ten of
 them are in the hand at least. Measured (`crowds`), median and tenths: honest accounts around rings .52 (.46 to .58) and
@@ -213,8 +219,14 @@ def _two_kinds(
     worded = (said.by_words <= chance) & said.theirs & (said.near >= LEAN)
     speaks = said.theirs | (said.theirs[group.members].mean() < WORDED)
     beyond_doubt = (said.near >= NEAR) & speaks
-    young = said.unknown & said.kinds[0] & said.theirs
+    young = said.unknown & said.kinds[0] & said.theirs & _young(said, group, chance)
     return shares, (said.kinds[1] & (worded | beyond_doubt)) | young
+
+
+def _young(said: Said, group: groups.Group, chance: float) -> np.ndarray:
+    """Whose words are enough for an account without an embedding (`YOUNG`), [N]."""
+    common = said.unknown[group.members].mean() / max(said.unknown.mean(), 1e-9)
+    return np.asarray((common >= YOUNG) | (said.by_words <= chance + np.log(max(common, 1e-9))))
 
 
 def fisher(log_a: Floats, log_b: Floats) -> Floats:
