@@ -193,8 +193,8 @@ def test_an_account_too_young_for_an_embedding_is_not_unlike_the_others() -> Non
     assert set(reviewed.members.tolist()) == set(RING)
 
 
-@pytest.mark.parametrize(("words", "stays"), [(1, False), (20, True)])
-def test_one_young_account_among_old_ones_needs_more_than_a_word(words: int, stays: bool) -> None:
+@pytest.mark.parametrize(("words", "stays"), [(2, False), (20, True)])
+def test_one_young_account_among_old_ones_needs_more_than_a_few_words(words: int, stays: bool) -> None:
     """Two thirds of the log are young and none of the ring: whoever is may well be somebody else."""
     of = shared({"payment": exits(RING, 5, 60, 3), "address": exits(RING, 5, 30, 4)})
     young = 40
