@@ -116,14 +116,18 @@ BLIND = """
   back by their words, round after round; whoever could come in so does not go so any more. Tried and not taken: to tell
   how often a thing comes again by the communities that hold it. It has every lab whole too, but two rings are one at 5
   of the first 12 evasions of seed 11: one ring is then up to .24 nats an account apart, and two rings are .23 to .80.
-- **Revisions.** Full size and all evasions are of this linking; the first days were measured one constant before (what
-  two hands need, .30 in place of .33), with 4,606 of lab-3's accounts accused by day four where the run before had
-  7,596: not understood. At seed 10 `no_skeleton` has .952 where it had 1.0 before crowds were told from rings.
-  `shuffled` (15 worlds) was measured before crowds were told from rings;
+- **Revisions.** Full size, the first days and all evasions are of this linking, but for one rule (one young account
+  among old ones) that came after the first two; by their saved state it changes nobody at full size and three accounts
+  of lab-1 on the fourth evening. `shuffled` (15 worlds) was measured before crowds were told from rings;
   `innocent` before links to known organisations joined nobody, `quiet`, streams, the costs of evasion, the ablation and
   peers before or just after. How these parts would come out now is not known. Which of two rows of one event id stays
   and the last digits of sums once decided whether the two campaigns of `demo` (seed 0) are one operator, so the ARI
   column is that fragile.
+- **Before 2 % has gone.** Looked at every evening, lab-1 (600 accounts, 149,586 exchanges) has sent 3.3 % by the first:
+  2 % are five requests an account. After 13 hours of that day (1.7 % of its exchanges, 175,388 events in all) a scan
+  accuses 573 accounts of lab-3 and seven of lab-1 with them; lab-1 as an operator of its own is not proven then. Nor is
+  lab-2 on the first evening: 17 of its accounts are accused with lab-3, 283 on the third as part of an operator with
+  lab-1, and 16 honest accounts with these, who are let go on the fourth.
 - **Owners of stolen keys** whose own use the log hardly holds (a theft in its first days) cannot be told from a
   hired account by the order of events, and are accused with the operator: at seed 10 one of the three of the world, at
   nine levels. Where rings spread their own sign-ups over six months (`identities`), owners were taken for hired since
@@ -228,9 +232,9 @@ def evasions() -> list[str]:
         f"The world `evaded` at scale {part['scale']:g} (two rings, {runs[0]['honest_accounts']:,} honest accounts), "
         f"seeds {', '.join(map(str, seeds))}; `stillwatch world evaded --evasion LEVEL` makes it, what each level is "
         "stands in `src/stillwatch/worlds/evasions.py`. Judged at .01 everywhere. Rules of membership, of\n"
-        "victims and of two hands were worked out on seeds 0, 1 and 3, those of crowds on the first days of `seed` at "
-        "full size (seed 1) with six levels of seed 11 looked at (`plain_data`, `probe`, `cover`, `identities`, "
-        "`residential`, `one_address`); seed 10 is held out.\n",
+        "victims and of two hands were worked out on seeds 0, 1 and 3, those of crowds and of young accounts on the "
+        "first days of `seed` at full size (seed 1) with levels of seeds 10 and 11 looked at (`none`, `plain_data`, "
+        "`no_skeleton`, `few_queries`, `cover`, `probe` and others); seed 13 is held out.\n",
     ]
     rows = []
     for key in dict.fromkeys(r["key"] for r in runs):
