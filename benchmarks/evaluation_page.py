@@ -45,8 +45,9 @@ BLIND = """
   bits, because three quarters of what they send is other people's. With residential exits in place of own addresses
   and identities, 57 accounts that probe are linked, the rings told apart, and not accused. Judging the stream in
   place of the account, and proving a hand by when its streams begin, are the next steps.
-- **Real people's questions** (`plain_data`): 23 and 21 of 210 accounts are missed, and four and seven honest accounts
-  (five relays, three users of applications, two others, an owner of a stolen key) are accused with the rings.
+- **Real people's questions** (`plain_data`): 21 of 210 accounts are missed at seed 10 and 34 at seed 13, and three and
+  two honest accounts are accused with the rings (four and seven at seeds 10 and 11 before an embedding alone stopped
+  being enough where all others have words in common).
   With an earlier linking, what is asked in German or Japanese was not compared with what is asked in English: of
   ring-a's 47 accounts in Germany, Austria, Switzerland and Japan (seeds 0 and 3) 2 are found, of its 119 in the United
   States, India and Britain 112. Taking out of the embeddings whatever tells countries apart (nuisance attribute
@@ -116,9 +117,11 @@ BLIND = """
   back by their words, round after round; whoever could come in so does not go so any more. Tried and not taken: to tell
   how often a thing comes again by the communities that hold it. It has every lab whole too, but two rings are one at 5
   of the first 12 evasions of seed 11: one ring is then up to .24 nats an account apart, and two rings are .23 to .80.
-- **Revisions.** Full size, the first days and all evasions are of this linking, but for one rule (one young account
-  among old ones) that came after the first two; by their saved state it changes nobody at full size and three accounts
-  of lab-1 on the fourth evening. `shuffled` (15 worlds) was measured before crowds were told from rings;
+- **Revisions.** Full size, the first days and all evasions are of this linking but for one or two rules of members that
+  came last (who has no words where all others have; one young account among old ones). By saved states these change
+  nobody at full size and three accounts of lab-1 on the fourth evening. Seed 11, which stood beside seed 10 before, was
+  not finished with the last rules and is left out; its first 14 levels came out at .91 (`probe`) and .985 to 1.0.
+  `shuffled` (15 worlds) was measured before crowds were told from rings;
   `innocent` before links to known organisations joined nobody, `quiet`, streams, the costs of evasion, the ablation and
   peers before or just after. How these parts would come out now is not known. Which of two rows of one event id stays
   and the last digits of sums once decided whether the two campaigns of `demo` (seed 0) are one operator, so the ARI
@@ -234,7 +237,9 @@ def evasions() -> list[str]:
         "stands in `src/stillwatch/worlds/evasions.py`. Judged at .01 everywhere. Rules of membership, of\n"
         "victims and of two hands were worked out on seeds 0, 1 and 3, those of crowds and of young accounts on the "
         "first days of `seed` at full size (seed 1) with levels of seeds 10 and 11 looked at (`none`, `plain_data`, "
-        "`no_skeleton`, `few_queries`, `cover`, `probe` and others); seed 13 is held out.\n",
+        "`no_skeleton`, `few_queries`, `cover`, `probe` and others). Seed 13 is held out; it was measured at eight "
+        "levels only (rows of two seeds). At seed 10 the levels up to `rotation` are of before the last two rules of "
+        "members, the others of before the last: by its saved state these take out the household at `cover`.\n",
     ]
     rows = []
     for key in dict.fromkeys(r["key"] for r in runs):
