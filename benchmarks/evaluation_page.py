@@ -120,7 +120,8 @@ BLIND = """
 - **Revisions.** Full size, the first days and all evasions are of this linking but for one or two rules of members that
   came last (who has no words where all others have; one young account among old ones). By saved states these change
   nobody at full size and three accounts of lab-1 on the fourth evening. Seed 11, which stood beside seed 10 before, was
-  not finished with the last rules and is left out; its first 14 levels came out at .91 (`probe`) and .985 to 1.0.
+  not finished with the last rules and is left out: its first 16 levels came out at .91 (`probe`) and .97 to 1.0, with
+  eight honest accounts accused before the rule of young accounts, which by saved state takes out the two at `none`.
   `shuffled` (15 worlds) was measured before crowds were told from rings;
   `innocent` before links to known organisations joined nobody, `quiet`, streams, the costs of evasion, the ablation and
   peers before or just after. How these parts would come out now is not known. Which of two rows of one event id stays
