@@ -100,8 +100,9 @@ BLIND = """
   a ring of a third of the log its own background. Then rings came late: an account of few events has no embedding,
   which counted as unlike the others, and once out it disputed their words, so that more went in every round (fourth
   evening: 16,895 accounts of lab-3 found, 5,426 kept). Now that is not held against it: 13,491 are kept, and on the
-  first evening 1,884 accounts of the rings where 53 were. Honest accounts on a fourth evening went from 7 to 1 by two
-  more rules: an embedding alone is one kind of evidence, and not enough where all others have words in common.
+  first evening 1,884 accounts of the rings where 53 were. Honest accounts among them on the fourth evening are 3 (9
+  before two more rules: an embedding alone is one kind of evidence, and not enough where all others have words in
+  common).
 - **Small rings with one address each.** Two views of one family cost log 2 a member for the choice between them. The
   mean of their e-values costs nothing where both say the same; with it `one_address` at seed 11 went from 150 to all
   210 accounts.
@@ -119,9 +120,10 @@ BLIND = """
   of the first 12 evasions of seed 11: one ring is then up to .24 nats an account apart, and two rings are .23 to .80.
 - **Revisions.** Full size, the first days and all evasions are of this linking but for one or two rules of members that
   came last (who has no words where all others have; one young account among old ones). By saved states these change
-  nobody at full size and three accounts of lab-1 on the fourth evening. Seed 11, which stood beside seed 10 before, was
-  not finished with the last rules and is left out: its first 16 levels came out at .91 (`probe`) and .97 to 1.0, with
-  eight honest accounts accused before the rule of young accounts, which by saved state takes out the two at `none`.
+  nobody at full size; on the fourth evening three accounts of lab-1 go and two honest ones come in. Seed 11, which
+  stood beside seed 10 before, was not finished with the last rules and is left out: its first 16 levels came out at
+  .91 (`probe`) and .97 to 1.0, with eight honest accounts accused before the rule of young
+  accounts, which by saved state takes out the two at `none`.
   `shuffled` (15 worlds) was measured before crowds were told from rings;
   `innocent` before links to known organisations joined nobody, `quiet`, streams, the costs of evasion, the ablation and
   peers before or just after. How these parts would come out now is not known. Which of two rows of one event id stays

@@ -10,12 +10,15 @@ from types import MappingProxyType
 
 import pytest
 
-from stillwatch.decisions import Action, By, Casebook, Policy, RunFacts, Subject, default_policy
+from stillwatch.decisions import Action, By, Casebook, Policy, RunFacts, Snapshot, Subject, default_policy
 from stillwatch.decisions.actions import Certainty
 from stillwatch.decisions.facts import AccountFacts, OperatorFacts
 from stillwatch.model import Dimension, Outcome, Verdict
 from stillwatch.service.deciding import MOST, Decisions, as_dict
 from stillwatch.service.fast import Recognised
+from stillwatch.service.keys import Keys
+from stillwatch.service.live import Live, Setup
+from stillwatch.service.looking import Walk
 from tests.service.serving import Service
 
 NOW = datetime.now(UTC)
@@ -79,22 +82,47 @@ def test_the_allow_list_and_the_kill_switch_hold_at_once(tmp_path: Path) -> None
     decisions = made(tmp_path, **GUILTY)
     decisions.recognised([seen("new"), seen("listed")], NOW)
     decisions.book.allow(Subject("account", "listed"), reason="known to us", by="ann", at=NOW)
-    assert decisions.again() is not None
+    assert decisions.stale()
     decisions.take(decisions.made())
-    assert decisions.again() is None
+    assert not decisions.stale()
     assert decisions.get("listed", NOW).by is By.ALLOW_LIST
     assert decisions.get("new", NOW).action is Action.VERIFY
     before = decisions.number
     # another process turns the switch
     with Casebook.open(tmp_path / "casebook", NOW) as other:
         other.kill_switch(on=True, reason="outage", by="ben", at=NOW)
-    again = decisions.again()
-    assert again is not None
-    decisions.take(again)
+    assert decisions.stale()
+    decisions.take(decisions.made())
     for name in ("new", "harvester"):
         assert decisions.get(name, NOW).action is Action.ALLOW
     assert decisions.since(before) is None  # everything may have changed
     decisions.book.close()
+
+
+@pytest.mark.parametrize("adopted", [False, True])
+def test_what_is_decided_while_a_snapshot_is_made_is_not_lost_to_it(tmp_path: Path, adopted: bool) -> None:
+    walk = Walk(tmp_path / "state", tmp_path, str(tmp_path / "parcels.sqlite"))
+    found = facts(**GUILTY)
+
+    async def meanwhile() -> tuple[bool, bool]:
+        live = Live(Setup(walk, ENFORCE, Keys(), looks=False))
+        decisions, make = live.decisions, live.decisions.made
+        await live.anew(Path("run"), facts())
+
+        def slow(of: RunFacts | None = None) -> Snapshot:
+            made = make(of)
+            if not decisions.book.docket.killed:
+                decisions.book.kill_switch(on=True, reason="outage", by="ben", at=NOW)
+            return made
+
+        decisions.made = slow  # type: ignore[method-assign]
+        try:
+            await (live.anew(Path("next"), found) if adopted else live.anew())
+            return bool(decisions.snapshot.killed), decisions.facts is found
+        finally:
+            await live.stop()
+
+    assert asyncio.run(meanwhile()) == (True, adopted)
 
 
 def test_changes_have_numbers(tmp_path: Path) -> None:

@@ -14,7 +14,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from stillwatch.decisions import Action, By, Casebook, Decision, Policy, RunFacts, Snapshot, read_facts, snapshot
+from stillwatch.decisions import (
+    Action,
+    By,
+    Casebook,
+    Decision,
+    Docket,
+    Policy,
+    RunFacts,
+    Snapshot,
+    read_facts,
+    snapshot,
+)
 from stillwatch.decisions.actions import PROTECTED
 from stillwatch.model import Verdict
 from stillwatch.service import levels
@@ -103,27 +114,29 @@ class Decisions:
             self._note(frozenset(new))
         return fresh
 
-    def read(self, run: Path) -> tuple[RunFacts, Snapshot]:
+    def read(self, run: Path) -> RunFacts:
         """What a finished run says (slow; from any thread). RunError if it cannot be read."""
-        facts = stood_by(read_facts(run), levels.read(run).pending)
-        return facts, snapshot(facts, self.policy, self.book.docket, now())
+        return stood_by(read_facts(run), levels.read(run).pending)
 
-    def again(self) -> Snapshot | None:
-        """A new snapshot if another process changed the casebook (slow; from any thread), else None."""
+    def stale(self) -> bool:
+        """Whether the casebook says other things than the snapshot, as another process may have changed it (slow)."""
         if self.book.docket.lapsed(now()):
             self.book.sweep(now())
-        return self.made() if self.book.refresh() or self.book.docket is not self._docket else None
+        return self.book.refresh() or self.book.docket is not self._docket
 
-    def made(self) -> Snapshot:
-        """A new snapshot of what is known (slow; from any thread)."""
-        if self.facts is None:
+    def made(self, facts: RunFacts | None = None) -> Snapshot:
+        """A new snapshot of a run, by default of the one that is known (slow; from any thread)."""
+        facts = facts or self.facts
+        if facts is None:
             return nothing(self.policy, self.book)
-        return snapshot(self.facts, self.policy, self.book.docket, now())
+        return snapshot(facts, self.policy, self.book.docket, now())
 
-    def take(self, made: Snapshot, run: Path | None = None, facts: RunFacts | None = None) -> None:
-        """Put a new snapshot, and with it perhaps a new run, in the place of the old one."""
+    def take(
+        self, made: Snapshot, run: Path | None = None, facts: RunFacts | None = None, docket: Docket | None = None
+    ) -> None:
+        """Put a new snapshot, and with it perhaps a new run, in the place of the old one; `docket` is what it is of."""
         old, self.snapshot = self.snapshot, made
-        self._docket = self.book.docket
+        self._docket = docket or self.book.docket
         if run is not None:
             self.run, self.facts = run, facts
             self.levels = levels.read(run)

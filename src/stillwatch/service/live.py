@@ -173,12 +173,12 @@ class Live:
             say("a look failed", level=logging.ERROR, trouble=looked.trouble)
             return
         try:
-            facts, made = await self.aside(self.decisions.read, looked.run)
+            facts = await self.aside(self.decisions.read, looked.run)
         except StillwatchError as error:
             self.fresh.trouble = str(error)
             say("a run cannot be read", level=logging.ERROR, trouble=str(error))
             return
-        self.decisions.take(made, looked.run, facts)
+        await self.anew(looked.run, facts)
         self.fresh.last, self.fresh.trouble = looked, None
         await self._tell(looked.run, facts)
         await self.aside(memory.give_back)
@@ -189,7 +189,7 @@ class Live:
         if self.children:
             self.fast.send(self._what_is_known())
         say("looked", seconds=round(looked.seconds, 2), merged=looked.merged, events=looked.events,
-            decided=len(made.said))  # fmt: skip
+            decided=len(self.decisions.snapshot.said))  # fmt: skip
 
     async def _tell(self, run: Path, facts: RunFacts) -> None:
         for tell in self.adopted:
@@ -207,9 +207,8 @@ class Live:
         with contextlib.suppress(StoreError):
             await asyncio.to_thread(self._count)
         self.keys.refresh()
-        made = await self.aside(self.decisions.again)
-        if made is not None:
-            self.decisions.take(made)
+        if await asyncio.to_thread(self.decisions.stale):
+            await self.anew()
         stale = now() - timedelta(seconds=1)
         self.decisions.seen = {name: seen for name, seen in self.decisions.seen.items() if seen.until > stale}
 
@@ -233,9 +232,17 @@ class Live:
         """What holds for an account now, by the provider's id or its pseudonym."""
         return self.decisions.get(self.id_of(account), now())
 
-    async def anew(self) -> None:
-        """Somebody changed the casebook in this process: let it hold at once."""
-        self.decisions.take(await self.aside(self.decisions.made))
+    async def anew(self, run: Path | None = None, facts: RunFacts | None = None) -> None:
+        """Let what people have decided hold at once, and with it perhaps a new run.
+
+        A snapshot takes seconds where there are many accounts: what is decided or read meanwhile must not be lost.
+        """
+        while True:
+            known, docket = self.decisions.facts, self.decisions.book.docket
+            made = await asyncio.to_thread(self.decisions.made, facts)
+            if known is self.decisions.facts and docket is self.decisions.book.docket:
+                self.decisions.take(made, run, facts, docket)
+                return
 
     def look_now(self) -> None:
         """Do not wait for the next look's time."""
