@@ -26,6 +26,7 @@ from stillwatch.linking import (
     operators,
     seeds,
     sources,
+    strays,
 )
 from stillwatch.linking.collapse import Nodes, collapse, declared
 from stillwatch.linking.communities import components, leiden, strongest
@@ -118,7 +119,8 @@ def link(
         looked_at = members.reviewed(control, words, where, parts, ~known, rank, settings.fdr)
         single = [part for group in looked_at for part in apart.apart(control, pairs, where, group, seed)]
         priced = hands.priced(shared, single, len(texts_found), settings.fdr)
-        found = hands.settled(shared, priced, len(texts_found), settings.fdr)
+        settled = hands.settled(shared, priced, len(texts_found), settings.fdr)
+        found = strays.joined(control, words, where, settled, ~known, settings.fdr)
         if not texts_found:
             # without text there is nothing to find groups by but what they share
             starts = starting_points(control, source, pairs, of, seed)

@@ -153,7 +153,7 @@ def _once(
     events left first: 7,690 of the rings stay, 4,101 where they counted as outsiders. The group's own words they may
     still dispute: people taken in together have words in common.
     """
-    said = _said(control, words, where, group, fdr, ever)
+    said = evidence(control, words, where, group, fdr, ever)
     inside = np.zeros(control.shared.nodes, dtype=bool)
     inside[group.members] = True
     # so certain that nobody of the whole log would be taken in by chance
@@ -191,7 +191,7 @@ class Said:
     """Whether it has no embedding though the log has them."""
 
 
-def _said(
+def evidence(
     control: Null,
     words: tuple[sp.csr_matrix, Floats],
     where: embeddings.Points | None,
@@ -199,6 +199,7 @@ def _said(
     fdr: float,
     ever: np.ndarray,
 ) -> Said:
+    """What speaks for each node as a member of a group; `ever` flags who is no outsider, [N] (see `_once`)."""
     nodes = control.shared.nodes
     unknown = np.zeros(nodes, dtype=bool) if where is None else ~np.isin(np.arange(nodes), where.nodes)
     by_words, theirs = _worded(words, group.members, nodes, ever & unknown)
