@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillwatch.forensics.data.index import Index, Known, build
+from stillwatch.forensics.data.index import Index, Known, build, perhaps
 from stillwatch.forensics.data.matching import HELD, KINDS, SOURCES, Matches, match
 from stillwatch.hashing import buffers
 from stillwatch.ingest.text.fingerprint import fingerprints
@@ -72,6 +72,16 @@ def test_matches_are_those_of_the_slow_twin(seed: int) -> None:
     found = rows(match(prints(given_rows, most=WHOLE), index(answers)))
     for number, row in enumerate(given_rows):
         assert found.get(number, []) == naive.match(row, answers), row
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_filter_lets_pass_all_that_is_known_and_little_else(seed: int) -> None:
+    answers, _ = world(200 + seed)
+    ready = index(answers)
+    assert len(perhaps(ready, ready.known.text)) == len(answers)
+    assert set(match(prints(answers), ready).row.tolist()) >= {k for k, text in enumerate(answers) if text.strip("! ")}
+    others = np.random.default_rng(seed).integers(0, 1 << 64, 2_000, np.uint64)
+    assert len(perhaps(ready, others)) < 0.5 * len(others)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -14,7 +14,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.forensics.data.index import Index
+from stillwatch.forensics.data.index import FILTER_BITS, Index, perhaps
 from stillwatch.ingest.text.fingerprint import MOST, Prints
 
 EXACT, NEAR, LEAD = range(3)
@@ -66,11 +66,18 @@ class _Room(NamedTuple):
 
 
 @nb.njit(cache=True, nogil=True)
-def _find(prints, buckets, shift, row, begins, ends):  # type: ignore[no-untyped-def]
-    """Where each fingerprint's holders begin and end. All buckets are fetched first: none has to wait for another."""
+def _find(prints, buckets, shift, seen, row, begins, ends):  # type: ignore[no-untyped-def]
+    """Where each fingerprint's holders begin and end, and how many have any. What nobody has is looked for in the
+    filter alone, and all buckets are fetched before any is read: none has to wait for another."""
+    finer = np.uint32(shift - FILTER_BITS)
     for k in range(len(row)):
-        bucket = np.int64(row[k] >> shift)
-        begins[k], ends[k] = buckets[bucket], buckets[bucket + 1]
+        bit = np.int64(row[k] >> finer)
+        begins[k], ends[k] = 0, np.int64(seen[bit >> 3] >> np.uint8(bit & 7) & 1)
+    for k in range(len(row)):
+        if ends[k]:
+            bucket = np.int64(row[k] >> shift)
+            begins[k], ends[k] = buckets[bucket], buckets[bucket + 1]
+    held = 0
     for k in range(len(row)):
         a, b, value = begins[k], ends[k], row[k]
         while a < b and prints[a] < value:
@@ -79,6 +86,8 @@ def _find(prints, buckets, shift, row, begins, ends):  # type: ignore[no-untyped
         while end < b and prints[end] == value:
             end += 1
         begins[k], ends[k] = a, end
+        held += end > a
+    return held
 
 
 @nb.njit(cache=True, nogil=True)
@@ -250,18 +259,19 @@ def _near(index, row, number, room, many, out, m):  # type: ignore[no-untyped-de
 @nb.njit(cache=True, nogil=True)
 def _rows(values, offsets, words, lows, highs, start, index, shift, mark, room, out):  # type: ignore[no-untyped-def]
     """Match rows from `start` on while there is room: (next row, matches)."""
-    m = 0
+    m, begins, ends = 0, room.begins, room.ends
+    prints, buckets, seen = index.prints, index.buckets, index.seen
     for number in range(start, len(words)):
         a, b = offsets[number], offsets[number + 1]
         n = b - a
         if len(out.row) - m < SOURCES + n // NEAR_SHARED * SOURCES and m > 0:
             return number, m
         row = values[a:b]
-        _find(index.prints, index.buckets, shift, row, room.begins, room.ends)
+        held = _find(prints, buckets, shift, seen, row, begins, ends)
         if lows[number] < highs[number] and words[number] > 0:
             m = _exact(index, lows[number], highs[number], number, n, out, m)
-        else:
-            many = _candidates(index.holder, room.begins, room.ends, n, room.candidates)
+        elif held >= LEAD_SHARED:
+            many = _candidates(index.holder, begins, ends, n, room.candidates)
             if many > 0:
                 room.used[:n] = False
                 m = _near(index, row, number, room, many, out, m)
@@ -277,7 +287,10 @@ def _rows(values, offsets, words, lows, highs, start, index, shift, mark, room, 
 def match(rows: Prints, index: Index, *, mark: bool = False) -> Matches:
     """Matches of a batch of rows, by row. With `mark` the rows then count among the documents that hold a text: it is
     how rows of control corpora come to do so, and must be over before the first row of a suspect corpus is matched."""
-    lows, highs = (np.searchsorted(index.text, rows.text, side) for side in ("left", "right"))
+    some = perhaps(index, rows.text)
+    lows, highs = np.zeros((2, len(rows.text)), np.int64)
+    for side, place in (("left", lows), ("right", highs)):
+        place[some] = np.searchsorted(index.text, rows.text[some], side)  # type: ignore[call-overload]
     longest = int(np.diff(rows.offsets).max(initial=0))
     room = _Room(
         np.empty(longest, np.int64), np.empty(longest, np.int64), np.empty(longest, np.bool_),
