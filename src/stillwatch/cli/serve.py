@@ -40,6 +40,9 @@ def serve(
     demo: Annotated[
         bool, typer.Option("--demo", help="Make a small world beside the state and send it, for a look around.")
     ] = False,
+    kafka: Annotated[
+        Path | None, typer.Option(help="Topics to read events from (TOML); a password stands in the environment.")
+    ] = None,
     policy: Annotated[Path | None, typer.Option(help="Policy (TOML); else the shipped one: shadow mode.")] = None,
     limits: Annotated[Path | None, typer.Option(help="Limits and intervals of the service (TOML).")] = None,
     accounts: options.Accounts = None,
@@ -57,6 +60,8 @@ def serve(
 
     stillwatch serve --state demo --demo
 
+    stillwatch serve --state state --kafka kafka.toml
+
     stillwatch serve --state state --host 0.0.0.0 --keys keys.json --tls-certificate chain.pem --tls-key key.pem
     """
     _needed()
@@ -65,6 +70,8 @@ def serve(
     from stillwatch.errors import UsageError
     from stillwatch.ingest.accounts import load_context
     from stillwatch.ingest.pseudonyms import Pseudonyms, load_key
+    from stillwatch.service.kafka import KafkaSource
+    from stillwatch.service.kafka import load as load_kafka
     from stillwatch.service.keys import Keys
     from stillwatch.service.live import Setup
     from stillwatch.service.looking import Walk
@@ -90,7 +97,9 @@ def serve(
     if demo and limits is None:
         intervals = intervals.model_copy(update={"look_seconds": 5.0})
     walk = Walk(state, folder, where, load(settings), names, beside, intervals, command())
-    run(Setup(walk, load_policy(policy), known), address, (lambda url: send(url, folder / "world")) if demo else None)
+    sources = () if kafka is None else (KafkaSource(load_kafka(kafka), intervals.max_body_bytes),)
+    setup = Setup(walk, load_policy(policy), known, sources=sources)
+    run(setup, address, (lambda url: send(url, folder / "world")) if demo else None)
 
 
 @keys_app.command(name="add")

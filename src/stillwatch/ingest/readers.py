@@ -22,7 +22,7 @@ from stillwatch.errors import InputError
 from stillwatch.ingest import records
 from stillwatch.ingest.formats import otel, table
 from stillwatch.ingest.sources import Source
-from stillwatch.ingest.streams import BAD_BYTES, LIMIT, CutError, Lines, blocks, elements, lines, newlines
+from stillwatch.ingest.streams import BAD_BYTES, LIMIT, CutError, Lines, blocks, elements, lines
 from stillwatch.model import EVENTS
 from stillwatch.settings import IngestSettings
 
@@ -70,7 +70,7 @@ def read(
         last = 0
         try:
             for part in _json_lines(source):
-                last = part.first + newlines(part.data) - (0 if part.open_end else 1)
+                last = part.last
                 yield Chunk(source, part, bytes=0 if source.compression else len(part.data))
         except CutError as cut:
             yield _rest(source, last, str(cut))
@@ -225,7 +225,7 @@ def _otel(source: Source, settings: IngestSettings) -> Iterator[Chunk]:
 
     try:
         for part in _json_lines(source):
-            last = part.first + newlines(part.data) - (0 if part.open_end else 1)
+            last = part.last
             read = records.parse(part)
             for row, record, size in zip(read.rows, read.records, read.sizes, strict=True):
                 joiner.add(row, record, size)

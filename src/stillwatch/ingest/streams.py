@@ -11,6 +11,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import IO
 
@@ -48,6 +49,16 @@ class Lines:
     rejects: list[tuple[int, str]] = field(default_factory=list)
     open_end: bool = False
     """The last line has no newline: if it does not parse either, the file was cut there."""
+
+    @cached_property
+    def newlines(self) -> int:
+        """Newlines in `data`, counted once."""
+        return newlines(self.data)
+
+    @property
+    def last(self) -> int:
+        """Row of the last line that ends."""
+        return self.first + self.newlines - (0 if self.open_end else 1)
 
 
 def newlines(data: bytes) -> int:
@@ -138,7 +149,7 @@ class _Splitter:
             self._flush_rejected_line()
         end = block.rfind(b"\n")
         if end >= 0:
-            self._add(b"".join((*self.tail, block[: end + 1])))
+            self._add([*self.tail, block[: end + 1]])
             self.tail, self.tail_size = [], 0
             block = block[end + 1 :]
         if block:
@@ -149,18 +160,19 @@ class _Splitter:
         if self.size >= CHUNK or (self.skipping and self.parts):
             yield self._take()
 
-    def _add(self, data: bytes) -> None:
-        self.parts.append(data)
-        self.size += len(data)
-        self.rows += newlines(data)
+    def _add(self, pieces: list[bytes]) -> None:
+        self.parts += pieces
+        self.size += sum(map(len, pieces))
+        self.rows += newlines(pieces[-1])  # the others are pieces of one line
 
     def _flush_rejected_line(self) -> None:
         # an empty line stands for the one that was dropped, so later rows keep their numbers
         self.rejects.append((self.row + self.rows, "longer than 64 MiB"))
-        self._add(b"\n")
+        self._add([b"\n"])
 
     def _take(self, open_end: bool = False) -> Lines:
         out = Lines(self.row, b"".join(self.parts), self.rejects, open_end)
+        out.newlines = self.rows
         self.row += self.rows
         self.parts, self.size, self.rows, self.rejects = [], 0, 0, []
         return out

@@ -7,12 +7,12 @@ import contextlib
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from stillwatch.decisions import Casebook, Decision, Policy, RunFacts
 from stillwatch.errors import StillwatchError
@@ -36,6 +36,20 @@ CASEBOOK = "casebook"
 T = TypeVar("T")
 
 
+class Source(Protocol):
+    """Where events come from besides requests."""
+
+    trouble: str | None
+
+    def start(
+        self, receive: Callable[[Body], Awaitable[Read]], metrics: Metrics, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        """Begin; what `receive` has returned for is durable."""
+
+    def stop(self) -> None:
+        """End; may wait."""
+
+
 @dataclass(frozen=True)
 class Setup:
     """What a service is started with."""
@@ -45,6 +59,7 @@ class Setup:
     keys: Keys
     looks: bool = True
     """False takes events and decides by what was known; for tests, and where another process looks."""
+    sources: tuple[Source, ...] = ()
 
 
 @dataclass
@@ -114,9 +129,13 @@ class Live:
         self.fast.send(self._what_is_known())
         self._every(1.0, self._tick)
         await self.intake.start()
+        for source in self.setup.sources:
+            source.start(self.receive, self.metrics, loop)
 
     async def stop(self) -> None:
         """Commit what is waiting, end the helpers. A look that is under way is given up: the next one repeats it."""
+        for source in self.setup.sources:
+            await asyncio.to_thread(source.stop)
         for task in self.tasks:
             task.cancel()
         for child in self.children:
@@ -141,6 +160,11 @@ class Live:
     async def aside(self, work: Callable[..., T], *words: Any) -> T:
         """What reads runs, in one thread for all of it: each thread that does would keep memory of its own for more."""
         return await asyncio.get_running_loop().run_in_executor(self.one_thread, work, *words)
+
+    def trouble(self) -> str | None:
+        """What keeps the service from doing its work, the first of it."""
+        troubles = (self.fresh.trouble, self.committer.trouble, *(source.trouble for source in self.setup.sources))
+        return next((one for one in troubles if one), None)
 
     # events in
 

@@ -37,6 +37,7 @@ class Metrics:
         self.commits = self._gauge("stillwatch_commits", "Group commits since the start")
         self.decisions = self._gauge("stillwatch_decisions", "Accounts about which something is decided")
         self.pollers = self._gauge("stillwatch_pollers", "Long polls that wait")
+        self.kafka_behind = self._gauge("stillwatch_kafka_messages_behind", "Messages that wait in Kafka")
         self.restarts = Counter(
             "stillwatch_process_restarts", "Processes that ended and were started again", ["process"],
             registry=self.registry,

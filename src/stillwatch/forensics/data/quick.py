@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 
 from stillwatch.ingest.columns import valid_text
-from stillwatch.ingest.streams import Lines, newlines
+from stillwatch.ingest.streams import Lines
 
 Ints = npt.NDArray[np.int64]
 _TURN = ("role", "from", "value", "type", "parts", "content", "text")
@@ -34,8 +34,9 @@ def turns(lines: Lines, name: str, askers: Collection[str]) -> tuple[int, pa.Arr
     role, by, value, kind, parts, content, text = flat.flatten()
     if kind.null_count < len(kind) or parts.null_count < len(parts) or text.null_count < len(text):
         return None
-    named = valid_text(pc.coalesce(role, by))
-    asker = pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(named)), pa.array(sorted(askers)))
+    named = pc.coalesce(role, by).dictionary_encode()  # few in number: each is looked at once
+    names = pc.utf8_lower(pc.utf8_trim_whitespace(valid_text(named.dictionary)))
+    asker = pc.fill_null(pc.is_in(names, pa.array(sorted(askers))).take(named.indices), False)
     said = pc.if_else(pc.fill_null(pc.equal(value, ""), True), content, value)
     keep = pc.and_(pc.invert(asker), pc.fill_null(pc.not_equal(said, ""), False))
     rows = pc.list_parent_indices(column).filter(keep)
@@ -53,6 +54,6 @@ def _column(lines: Lines, name: str, kind: pa.DataType) -> pa.Array | None:
         )
     except (pa.ArrowException, UnicodeError):
         return None
-    if table.num_rows != newlines(lines.data) + (not lines.data.endswith(b"\n")):
+    if table.num_rows != lines.newlines + (not lines.data.endswith(b"\n")):
         return None  # blank lines, or several objects on one
     return table.column(name).combine_chunks()
