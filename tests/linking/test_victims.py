@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -129,6 +130,30 @@ def test_an_owner_who_once_asked_in_the_operators_words_is_still_one() -> None:
     assert result.victims["since"].to_pylist() == [START + timedelta(hours=250)]
 
 
+@pytest.mark.parametrize(
+    ("why", "days", "victims"),
+    [
+        ("an old customer", 110, ["owner"]),
+        ("opened with the operator's accounts", 25, []),
+        ("of whom nothing is known", None, []),
+    ],
+)
+def test_of_a_theft_in_a_logs_first_days_age_speaks(why: str, days: int | None, victims: list[str]) -> None:
+    """Six requests before the turn, of some in ten: 10 to 20 bits."""
+    own = [event("owner", 6 * h, 1000 + h, "home") for h in range(6)]
+    own += [event("owner", 50.5 + 6 * h, 2000 + h, "home") for h in range(30)]
+    theft = [event("owner", 40 + h, BANK, "proxy9") for h in range(300)]
+    opened = [{"account_id": f"hired{k}", "created_at": START - timedelta(days=30 - k)} for k in range(8)]
+    if days is not None:
+        opened.append({"account_id": "owner", "created_at": START - timedelta(days=days)})
+    accounts = pa.Table.from_pylist(opened, schema=ACCOUNTS)
+    given_world = world(own + theft)
+    bits = find(*given_world).turns.filter(pc.field("account_id") == "owner")["bits"].to_pylist()
+    assert [10 <= one < 20 for one in bits] == [True], why
+    assert separate(*given_world, accounts).victims["account_id"].to_pylist() == victims, why
+    assert separate(*given_world).victims.num_rows == 0
+
+
 def test_cover_from_the_exits_of_the_harvest_is_no_owner_s() -> None:
     """An account whose first days are cover only, and which goes on with cover beside the harvest."""
     foreign = np.array([False] * 40 + [True, False] * 40)
@@ -137,6 +162,16 @@ def test_cover_from_the_exits_of_the_harvest_is_no_owner_s() -> None:
     same = np.where(np.arange(120) < 40, 0, 1)
     assert turn(times, elsewhere, foreign) is not None
     assert turn(times, same, foreign) is None
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_weak_turn_is_none_where_the_owner_is_once_seen_at_the_thief_s(shared: bool) -> None:
+    foreign = np.array([False] * 6 + [True] * 10 + [False, True, True, True] * 30)
+    origin = np.where(foreign, 1, 0)
+    origin[-4] = int(shared)
+    found = turn(np.arange(len(foreign)) * 3 * 3_600_000_000, origin, foreign)
+    assert (found is None) == shared
+    assert found is None or 10 <= float(str(found["bits"])) < 20
 
 
 @settings(deadline=None)

@@ -28,12 +28,16 @@ MEANS = ("payment", "phone", "signup_burst")
 """Views of what an account was opened with."""
 LEAST_OWN = 20
 """Events of its own that an owner has sent, on at least `LEAST_DAYS` days."""
-LEAST_BEFORE = 10
-"""Of these, before the turn."""
+LEAST_BEFORE = 5
+"""Of these, before the turn: how few they are is in the chance of the turn."""
 LEAST_DAYS = 3
 DAY = 86_400_000_000
 """Microseconds."""
 LEAST_BITS = 20.0
+LEAST_BITS_OLD = 10.0
+"""Enough of a turn for who goes on beside the thief from where no foreign event comes, and had the account for
+`SETTLED` and longer than nine in ten of the operator's accounts have theirs: of a theft in a log's first days the log
+holds little from before."""
 STRAY = 0.1
 """Most of the events before the turn that may look foreign."""
 OLDEST = 0.1
@@ -82,19 +86,23 @@ def change(foreign: np.ndarray) -> tuple[int, float]:
 def turn(times: np.ndarray, origin: np.ndarray, foreign: np.ndarray) -> dict[str, object] | None:
     """Where one account's events, in order of time, turn foreign: bits, own and foreign events, since; None if not.
 
+    Of less than `LEAST_BITS` a turn is one for an old account alone (`separate`).
     times: [n] microseconds; origin: [n] numbers, where each event came from; foreign: [n] whether it is a stream's.
     """
     start, bits = change(foreign)
     own = np.flatnonzero(~foreign)
     before, theirs = own[own < start], start + np.flatnonzero(foreign[start:])
-    if bits < LEAST_BITS or len(own) < LEAST_OWN or len(before) < LEAST_BEFORE:
+    if bits < LEAST_BITS_OLD or len(own) < LEAST_OWN or len(before) < LEAST_BEFORE:
         return None
     if len(np.unique(times[own] // DAY)) < LEAST_DAYS:
         return None
     if np.isin(origin[theirs], origin[before]).mean() > MOST_OVERLAP:
         return None
     after = own[own > start]
-    if len(after) and np.isin(origin[after], origin[theirs]).mean() > MOST_SHARED:
+    shared = np.isin(origin[after], origin[theirs])
+    if len(after) and shared.mean() > MOST_SHARED:
+        return None
+    if bits < LEAST_BITS and (len(after) < LEAST_OWN or shared.any()):
         return None
     found = {"bits": bits, "own_events": len(foreign) - len(theirs), "foreign_events": len(theirs)}
     return {**found, "since": int(times[start])}
@@ -109,7 +117,9 @@ def separate(operators: pa.Table, turns: pa.Table, traits: pa.Table, accounts: p
     if not len(turns):
         return Separated(operators, VICTIMS.empty_table())
     turns = turns.filter(_unrelated(turns, operators, traits))
-    if accounts is not None:
+    if accounts is None:
+        turns = turns.filter(pc.greater_equal(turns["bits"], LEAST_BITS))
+    else:
         turns = turns.filter(_older(turns, operators, accounts))
     # the strongest claim on an account that two operators came into
     turns = turns.sort_by([("account_id", "ascending"), ("bits", "descending"), ("operator_id", "ascending")])
@@ -157,7 +167,10 @@ def _unrelated(turns: pa.Table, operators: pa.Table, traits: pa.Table) -> pa.Arr
 
 
 def _older(victims: pa.Table, operators: pa.Table, accounts: pa.Table) -> pa.Array:
-    """Which were opened before nearly all of the operator's accounts or long before the turn; unknown age is old."""
+    """Which were opened before nearly all of the operator's accounts or long before the turn; unknown age is old.
+
+    Where the turn is less than `LEAST_BITS`, both, and known.
+    """
     known = dict(zip(accounts["account_id"].to_pylist(), accounts["created_at"].to_pylist(), strict=True))
     turned = set(victims["account_id"].to_pylist())
     opened: dict[str, list[datetime]] = {}
@@ -169,10 +182,12 @@ def _older(victims: pa.Table, operators: pa.Table, accounts: pa.Table) -> pa.Arr
     keep = []
     for row in victims.to_pylist():
         own, others = known.get(row["account_id"]), sorted(opened.get(row["operator_id"], []))
+        firm = row["bits"] >= LEAST_BITS
         if own is None or not others:
-            keep.append(True)
+            keep.append(firm)
         else:
-            keep.append(row["since"] - own >= SETTLED or own <= others[int(OLDEST * (len(others) - 1))])
+            old = row["since"] - own >= SETTLED, own <= others[int(OLDEST * (len(others) - 1))]
+            keep.append(any(old) if firm else all(old))
     return pa.array(keep, pa.bool_())
 
 
