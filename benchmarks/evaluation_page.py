@@ -115,28 +115,28 @@ BLIND = """
   hand of their own, by 35.6 nats where 35.4 were needed; what is needed now lies in the middle between that and the
   least that two rings had. Each lab is one operator since, and none is mixed. The index stayed at .949 for 138 accounts
   outside the three, each of which counts as one. 44 of them left for sharing less than the others around them and came
-  back by their words, round after round; whoever could come in so does not go so any more. Tried and not taken: to tell
+  back by their words, round after round; whoever could come in so does not go so any more (98 left, .964). Of these 98
+  90 have the words of their ring beyond all doubt and an embedding that leans its way less than a third as far as the
+  others': nobody with so little may join while two campaigns could mix, but whoever no group has in the end may
+  (`linking/strays.py`; .998). Tried and not taken: to tell
   how often a thing comes again by the communities that hold it. It has every lab whole too, but two rings are one at 5
   of the first 12 evasions of seed 11: one ring is then up to .24 nats an account apart, and two rings are .23 to .80.
-- **Revisions.** Full size, the first days and all evasions are of this linking but for one or two rules of members that
-  came last (who has no words where all others have; one young account among old ones). By saved states these change
-  nobody at full size; on the fourth evening three accounts of lab-1 go and two honest ones come in. Seed 11, which
-  stood beside seed 10 before, was not finished with the last rules and is left out: its first 16 levels came out at
-  .91 (`probe`) and .97 to 1.0, with eight honest accounts accused before the rule of young
-  accounts, which by saved state takes out the two at `none`.
-  `shuffled` (15 worlds) was measured before crowds were told from rings;
-  `innocent` before links to known organisations joined nobody, `quiet`, streams, the costs of evasion, the ablation and
-  peers before or just after. How these parts would come out now is not known. Which of two rows of one event id stays
-  and the last digits of sums once decided whether the two campaigns of `demo` (seed 0) are one operator, so the ARI
-  column is that fragile.
+- **Revisions.** Full size and evasions (both seeds) are of this linking; REVEARLY
+  `shuffled` (15 worlds) was measured before crowds were told from rings; `innocent` before links to known organisations
+  joined nobody, `quiet`, streams, the costs of evasion, the ablation and peers before or just after. How these parts
+  would come out now is not known. Which of two rows of one event id stays and the last digits of sums once decided
+  whether the two campaigns of `demo` (seed 0) are one operator, so the ARI column is that fragile.
 - **Before 2 % has gone.** Looked at every evening, lab-1 (600 accounts, 149,586 exchanges) has sent 3.3 % by the first:
   2 % are five requests an account. After 13 hours of that day (1.7 % of its exchanges, 175,388 events in all) a scan
   accuses 573 accounts of lab-3 and seven of lab-1 with them; lab-1 as an operator of its own is not proven then. Nor is
   lab-2 on the first evening: 17 of its accounts are accused with lab-3, 283 on the third as part of an operator with
   lab-1, and 16 honest accounts with these, who are let go on the fourth.
-- **Owners of stolen keys** whose own use the log hardly holds (a theft in its first days) cannot be told from a
-  hired account by the order of events, and are accused with the operator: at seed 10 one of the three of the world, at
-  nine levels. Where rings spread their own sign-ups over six months (`identities`), owners were taken for hired since
+- **Owners of stolen keys** of whom the log holds little from before the theft were accused with the operator: at seed
+  10 one of the three of the world, at eight levels, with seven requests before the turn where ten were asked for. How
+  few they are is in the chance of the turn already (24 bits there), so five are enough now; and ten bits are where the
+  account is older than nine in ten of the operator's and its owner goes on beside the thief. On twelve saved worlds
+  that owner is recognised and nobody else passes for a victim who did not before. Where rings spread their own sign-ups
+  over six months (`identities`), owners were taken for hired since
   they were not older than nine in ten of the ring's accounts; now thirty days before the turn are enough (three
   worlds: 12 of 39 owners with a turn, then none; one of 126 accounts of a ring more passes for a victim).
 """
@@ -239,10 +239,10 @@ def evasions() -> list[str]:
         f"seeds {', '.join(map(str, seeds))}; `stillwatch world evaded --evasion LEVEL` makes it, what each level is "
         "stands in `src/stillwatch/worlds/evasions.py`. Judged at .01 everywhere. Rules of membership, of\n"
         "victims and of two hands were worked out on seeds 0, 1 and 3, those of crowds and of young accounts on the "
-        "first days of `seed` at full size (seed 1) with levels of seeds 10 and 11 looked at (`none`, `plain_data`, "
-        "`no_skeleton`, `few_queries`, `cover`, `probe` and others). Seed 13 is held out; it was measured at eight "
-        "levels only (rows of two seeds). At seed 10 the levels up to `rotation` are of before the last two rules of "
-        "members, the others of before the last: by its saved state these take out the household at `cover`.\n",
+        "first days of `seed` at full size (seed 1), those of who comes in last and of a theft's first days with "
+        "levels of seeds 10, 11 and 13 looked at (`none`, `plain_data`, `probe`, `paraphrase`, `cover` and others). "
+        "Seed 14 is held out: no rule was chosen by it (after the last, one saved state of it was looked at, "
+        "`plain_data`).\n",
     ]
     rows = []
     for key in dict.fromkeys(r["key"] for r in runs):
