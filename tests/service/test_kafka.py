@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Sequence
@@ -14,6 +15,8 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 
 from stillwatch.errors import UsageError
 from stillwatch.service.kafka import KafkaSource, load
+from stillwatch.service.metrics import Metrics
+from stillwatch.service.reading import Body, Read
 from tests.service.serving import Service, event, lines, serving
 from tests.service.test_kill import stored
 from tests.service.test_otlp import spans
@@ -115,6 +118,30 @@ def test_where_a_sender_would_have_to_wait_kafka_keeps_the_messages(tmp_path: Pa
         refused = [line for line in service.said() if line["what"] == "kafka message refused"]
         assert [line["status"] for line in refused] == [413]
     assert stored(tmp_path) == {f"event-{n}" for n in [*range(400), 401]}
+
+
+def test_what_could_not_be_handed_on_is_read_again(tmp_path: Path, broker: Broker) -> None:
+    taken: list[bytes] = []
+    fails = iter([True])
+
+    async def receive(body: Body) -> Read:
+        if next(fails, False):
+            raise RuntimeError("some fault of ours")
+        taken.extend(body.data.splitlines())
+        return Read(None, len(taken), len(taken))
+
+    async def until(messages: int) -> None:
+        source = KafkaSource(load(broker.settings(tmp_path, "messages = 20\n")), 1 << 20)
+        source.start(receive, Metrics(), asyncio.get_running_loop())
+        end = time.monotonic() + 60
+        while len(taken) < messages and time.monotonic() < end:
+            await asyncio.sleep(0.05)
+        await asyncio.to_thread(source.stop)
+
+    broker.send(rows(0, 90))
+    asyncio.run(until(90))
+    assert sorted(taken) == sorted(rows(0, 90))
+    commits(broker, 90)
 
 
 def test_spans_come_as_at_the_endpoint(tmp_path: Path, broker: Broker) -> None:

@@ -129,7 +129,7 @@ class KafkaSource:
                 self.stopped.wait(1)
             except CancelledError:  # the service ends
                 break
-            except Exception as error:  # whatever it was, the messages are still there
+            except Exception as error:  # whatever it was, the messages are read again
                 say("kafka failed", level=logging.ERROR, error=error)
                 self.stopped.wait(5)
         self.consumer.close()
@@ -149,13 +149,27 @@ class KafkaSource:
                 self.trouble = None
             return
         self.trouble = None
-        for some in _groups(good, self.settings.format == "otlp", self.most):
-            self._take(some)
+        try:
+            for some in _groups(good, self.settings.format == "otlp", self.most):
+                self._take(some)
+        except Exception:
+            self._again(good)
+            raise
         if self.stopped.is_set():
             return
         upto = {(m.topic(), m.partition()): m.offset() + 1 for m in good}
         self.consumer.commit(offsets=[TopicPartition(t, p, at) for (t, p), at in upto.items()], asynchronous=False)
         self.metrics.kafka_behind.set(self._behind())
+
+    def _again(self, messages: Sequence[Any]) -> None:
+        """Go back to the first of these, or the next commit would be beyond them."""
+        from confluent_kafka import TopicPartition
+
+        first: dict[tuple[str, int], int] = {}
+        for message in messages:
+            first.setdefault((message.topic(), message.partition()), message.offset())
+        for (topic, partition), at in first.items():
+            self.consumer.seek(TopicPartition(topic, partition, at))
 
     def _take(self, messages: Sequence[Any]) -> None:
         """Hand messages on in one body, as often as it takes; one by one if they are refused together."""
