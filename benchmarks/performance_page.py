@@ -45,8 +45,9 @@ The scans had two threads (`--threads 2`, 5 GB for the engine), and the prompts 
 the aim. Nothing but an editor and a few tests ran beside them (load 1 to 3 on two cores); with 3 GB at a load of 3 to 7
 the same scans took 1.4 to 1.7 times the processor seconds and 2 to 7 times the wall clock.
 
-**Not measured**: 100 million events. At what 10 and 25 million take, a hundred million with text would take some 70
-minutes on this machine where 20 are asked for, and 50 to 60 times the read where 12 are.
+**Not measured**: 100 million events. At what 32 million without text took, a hundred million would take some 17 minutes
+(20 are asked for) and 50 times the read (4 are); with text, at what 10 and 25 million took, 65 to 75 minutes (20) and
+55 times the read (12).
 """
 
 
@@ -194,9 +195,9 @@ def forecasts(runs: list[Run]) -> str:
 ## What is left
 
 The display says about how long a scan will still take. How far that was off, against what it took (positive: too
-long). **Not right yet**: it takes the seconds that stages take in any case for those of a quiet machine, and on one
-that is ten times slower (these runs had a fifth of a core) says far too little on a small log, until
-later stages correct it. Neighbours also come and go, which no forecast knows. On a quiet machine it was not measured.
+long). On a quiet machine it says a third too much in the first half of a scan, and is right to a fifth at 25 million
+events, whose last stages take less than it thinks. On a busy one, where a process had a fifth of a core, it had said
+far too little on a small log: seconds that stages take in any case are those of a quiet machine.
 
 """
     return text + table(["events", "of the run over", "said", "median error", "worst"], rows)
