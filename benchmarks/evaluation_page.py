@@ -49,8 +49,8 @@ BLIND = """
   three honest accounts are accused with the rings (four and seven at seeds 10 and 11 before an embedding alone stopped
   being enough where all others have words in common). Of the 20 missed the linker had found 7 and let them go again:
   they share nothing with the others and lean their way half as far, as the honest accounts nearest to the ring do.
-- **A long probe phase** (`probe`): 21 and 17 accounts are missed. Most of those that were looked at (seed 11) lived in
-  the probe alone and never asked what the campaign asks.
+- **A long probe phase** (`probe`): 21 and 17 accounts are missed. Most of those that were looked at (seed 11) have
+  none of the campaign's words: they lived in the probe.
 - **Relays** are accused with the rings twice in 132 times (1.5 %; 1 is asked for), both with `plain_data`: they pass
   real people's questions on, as the rings do there.
   With an earlier linking, what is asked in German or Japanese was not compared with what is asked in English: of
@@ -142,11 +142,11 @@ BLIND = """
   10 one of the three of the world, at eight levels, with seven requests before the turn where ten were asked for. How
   few they are is in the chance of the turn already (24 bits there), so five are enough now; and ten bits are where the
   account is older than nine in ten of the operator's and its owner goes on beside the thief. On twelve saved worlds
-  that owner is recognised and nobody else passes for a victim who did not before; beside the levels above one owner
-  in 324 is still accused, and two accounts of a ring pass for victims at `bare_interface` who did not. Where rings spread their own sign-ups
-  over six months (`identities`), owners were taken for hired since
-  they were not older than nine in ten of the ring's accounts; now thirty days before the turn are enough (three
-  worlds: 12 of 39 owners with a turn, then none; one of 126 accounts of a ring more passes for a victim).
+  that owner is recognised and nobody else passes for a victim who did not before. Beside the levels above one owner in
+  324 is still accused, and at `bare_interface` two more accounts of a ring are not. Where rings spread their own
+  sign-ups over six months (`identities`), owners were taken for hired since they were not older than nine in ten of the
+  ring's accounts; now thirty days before the turn are enough (three worlds: 12 of 39 owners with a turn, then none; one
+  of 126 accounts of a ring more passes for a victim).
 """
 
 
