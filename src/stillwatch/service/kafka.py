@@ -155,8 +155,6 @@ class KafkaSource:
         except Exception:
             self._again(good)
             raise
-        if self.stopped.is_set():
-            return
         upto = {(m.topic(), m.partition()): m.offset() + 1 for m in good}
         self.consumer.commit(offsets=[TopicPartition(t, p, at) for (t, p), at in upto.items()], asynchronous=False)
         self.metrics.kafka_behind.set(self._behind())
@@ -188,6 +186,7 @@ class KafkaSource:
                 else:
                     self._refused(messages[0], problem.status)
                     return
+        raise CancelledError
 
     def _received(self, body: Body) -> Read:
         if len(body.data) > self.most:
