@@ -11,19 +11,19 @@ import asyncio
 import logging
 import os
 import threading
-import tomllib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from stillwatch.errors import UsageError
 from stillwatch.service.logs import LOG, say
 from stillwatch.service.metrics import Metrics
 from stillwatch.service.problems import ProblemError
 from stillwatch.service.reading import Body, Read
+from stillwatch.service.settings import from_toml
 
 PASSWORD = "STILLWATCH_KAFKA_PASSWORD"
 """Environment variable that becomes sasl.password."""
@@ -63,15 +63,7 @@ def load(path: Path) -> KafkaSettings:
         import confluent_kafka  # noqa: F401
     except ImportError as error:
         raise UsageError("confluent_kafka cannot be imported: pip install 'stillwatch[kafka]'") from error
-    try:
-        return KafkaSettings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not TOML: {error}") from error
-    except ValidationError as error:
-        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise UsageError(f"{path}: " + "; ".join(lines)) from error
+    return from_toml(KafkaSettings, path, str(path))
 
 
 class KafkaSource:

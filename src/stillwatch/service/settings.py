@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stillwatch.errors import UsageError
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class ServiceSettings(BaseModel):
@@ -67,14 +69,17 @@ class ServiceSettings(BaseModel):
 
 def load(path: Path | None) -> ServiceSettings:
     """From a TOML file, or the defaults; UsageError names the word that is wrong."""
-    if path is None:
-        return ServiceSettings()
+    return ServiceSettings() if path is None else from_toml(ServiceSettings, path, f"service settings {path}")
+
+
+def from_toml(kind: type[Model], path: Path, called: str) -> Model:
+    """Settings of one kind from a TOML file; UsageError, which begins with `called`, names the word that is wrong."""
     try:
-        return ServiceSettings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return kind.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
-        raise UsageError(f"service settings {path}: {error.strerror}") from error
+        raise UsageError(f"{called}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"service settings {path}: not TOML: {error}") from error
+        raise UsageError(f"{called}: not TOML: {error}") from error
     except ValidationError as error:
         lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise UsageError(f"service settings {path}: " + "; ".join(lines)) from error
+        raise UsageError(f"{called}: " + "; ".join(lines)) from error
