@@ -126,18 +126,16 @@ BLIND = """
   (`linking/strays.py`; .998). Tried and not taken: to tell
   how often a thing comes again by the communities that hold it. It has every lab whole too, but two rings are one at 5
   of the first 12 evasions of seed 11: one ring is then up to .24 nats an account apart, and two rings are .23 to .80.
-- **Revisions.** Evasions (both seeds) are of this linking, full size of one rule before (a theft's first days), the
-  first days of two: by saved states 78 more accounts of lab-1 and lab-2 come in on the third evening with the rule of
-  who comes in last, 62 on the fourth, and nobody honest. `shuffled` (15 worlds) was measured before crowds were told
-  from rings; `innocent` before links to known organisations joined nobody, `quiet`, streams, the costs of evasion, the
-  ablation and peers before or just after. How these parts would come out now is not known. Which of two rows of one
-  event id stays and the last digits of sums once decided whether the two campaigns of `demo` (seed 0) are one operator,
-  so the ARI column is that fragile.
+- **Revisions.** Evasions (both seeds) and the first days are of this linking, full size of one rule before (a theft's
+  first days). `shuffled` (15 worlds) was measured before crowds were told from rings; `innocent` before links to
+  known organisations joined nobody, `quiet`, streams, the costs of evasion, the ablation and peers before or just
+  after. How these parts would come out now is not known. Which of two rows of one event id stays and the last digits of
+  sums once decided whether the two campaigns of `demo` (seed 0) are one operator, so the ARI column is that fragile.
 - **Before 2 % has gone.** Looked at every evening, lab-1 (600 accounts, 149,586 exchanges) has sent 3.3 % by the first:
   2 % are five requests an account. After 13 hours of that day (1.7 % of its exchanges, 175,388 events in all) a scan
   accuses 573 accounts of lab-3 and seven of lab-1 with them; lab-1 as an operator of its own is not proven then. Nor is
-  lab-2 on the first evening: 17 of its accounts are accused with lab-3, 283 on the third as part of an operator with
-  lab-1, and 16 honest accounts with these, who are let go on the fourth.
+  lab-2 on the first evening: 17 of its accounts are accused with lab-3, 281 more on the third as part of an operator
+  with lab-1, and 15 honest accounts with these, who are let go on the fourth.
 - **Owners of stolen keys** of whom the log holds little from before the theft were accused with the operator: at seed
   10 one of the three of the world, at eight levels, with seven requests before the turn where ten were asked for. How
   few they are is in the chance of the turn already (24 bits there), so five are enough now; and ten bits are where the
