@@ -135,7 +135,8 @@ BLIND = """
   2 % are five requests an account. After 13 hours of that day (1.7 % of its exchanges, 175,388 events in all) a scan
   accuses 573 accounts of lab-3 and seven of lab-1 with them; lab-1 as an operator of its own is not proven then. Nor is
   lab-2 on the first evening: 17 of its accounts are accused with lab-3, 281 more on the third as part of an operator
-  with lab-1, and 15 honest accounts with these, who are let go on the fourth.
+  with lab-1, and honest accounts with these (15 on any of the four evenings), who in the
+  run before were let go on the fourth.
 - **Owners of stolen keys** of whom the log holds little from before the theft were accused with the operator: at seed
   10 one of the three of the world, at eight levels, with seven requests before the turn where ten were asked for. How
   few they are is in the chance of the turn already (24 bits there), so five are enough now; and ten bits are where the
