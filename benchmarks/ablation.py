@@ -3,7 +3,8 @@
     python benchmarks/ablation.py [--scale 1] [--seed 0] [--nobody 4] [--kinds stage signal view]
 
 Worlds are scanned once; without a part only what follows from it is done anew. A signal or view is left out by the
-settings a user has (`judging.without`, `linking.without`); a stage by a stand-in that does nothing, given in `STAGES`.
+settings a user has (`judging.without`, `linking.without`); a stage by a stand-in that does nothing, given in `STAGES`
+(one that nobody calls ends the benchmark: the stage has moved).
 Writes benchmarks/results/detection/ablation.json as it goes; the page is made by benchmarks/evaluation_page.py.
 """
 
@@ -28,21 +29,25 @@ from stillwatch.ingest.accounts import load_context
 from stillwatch.ingest.pseudonyms import Pseudonyms
 from stillwatch.judging import customers, matched
 from stillwatch.judging import hands as hand_evidence
-from stillwatch.linking import apart, embeddings, hands, manner, members, seeds, sources
+from stillwatch.linking import apart, embeddings, hands, manner, members, seeds, sources, strays, victims
 from stillwatch.linking.views import VIEWS
+from stillwatch.model import VICTIMS
 from stillwatch.progress import SILENT
 from stillwatch.settings import JudgingSettings, LinkingSettings, Settings
 from stillwatch.signals import all_signals
 
 WORK = Path("out/bench-ablation")
-RINGS = ("none", "cover", "one_address", "identities+residential", "no_skeleton+paraphrase", "plain_data", "rotation")
+RINGS = (
+    "none", "cover", "one_address", "identities+residential", "no_skeleton+paraphrase", "plain_data", "rotation",
+    "probe", "stolen", "grading",
+)  # fmt: skip
 """Evasions of the worlds with rings."""
 Replaced = tuple[object, str, Callable[..., Any]]
 
 
-def _one_pool(_: Any) -> Any:
+def _one_pool(population: Any, eligible: Any) -> matched.Strata:
     """Matched groups from anybody."""
-    return staticmethod(lambda population, eligible: matched.Strata(np.zeros((1, len(population)), np.int64), eligible))
+    return matched.Strata(np.zeros((1, len(population)), np.int64), eligible)
 
 
 STAGES: dict[str, tuple[Replaced, ...]] = {
@@ -57,22 +62,36 @@ STAGES: dict[str, tuple[Replaced, ...]] = {
     "what random groups share, taken off": ((hands, "_of_anybody", lambda *_: np.zeros(2)),),
     "review of members": ((members, "review", lambda control, words, where, group, *_: group),),
     "two hands told apart": ((apart, "apart", lambda control, weak, where, group, seed: [group]),),
+    "who comes in last": ((strays, "joined", lambda control, words, where, found, *_: list(found)),),
+    "victims set apart": ((victims, "separate", lambda linked, *_: victims.Separated(linked, VICTIMS.empty_table())),),
+    "streams judged by themselves": ((pipeline, "carried", lambda judgement, *_: judgement),),
     "one hand as evidence": ((hand_evidence, "weigh", lambda finding, hand: finding),),
     "unlike single customers": (
         (customers, "as_one_customer", lambda population, operators, *_: np.zeros(len(operators))),
     ),
-    "matched groups (one pool instead)": ((matched.Strata, "of", _one_pool(None)),),
+    "matched groups (one pool instead)": ((matched.Strata, "of", _one_pool),),
 }
 
 
 @contextmanager
 def without(stage: str) -> Iterator[None]:
     """The stage does nothing meanwhile."""
-    patches = [patch.object(owner, name, stand_in) for owner, name, stand_in in STAGES[stage]]
+    called: set[str] = set()
+
+    def noted(name: str, stand_in: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*words: Any, **named: Any) -> Any:
+            called.add(name)
+            return stand_in(*words, **named)
+
+        return run
+
+    patches = [patch.object(owner, name, noted(name, stand_in)) for owner, name, stand_in in STAGES[stage]]
     try:
         for one in patches:
             one.start()
         yield
+        if called != (wanted := {name for _, name, _ in STAGES[stage]}):
+            raise SystemExit(f"without {stage}: nobody called {', '.join(sorted(wanted - called))}")
     finally:
         for one in reversed(patches):
             one.stop()
@@ -98,7 +117,8 @@ class World:
         """Judging, and linking if it is concerned, under other settings; figures against the truth."""
         request = pipeline.ScanRequest([], self.run.root, context=self.context, settings=settings)
         if linking:
-            pipeline._link(self.run, request)
+            linked = pipeline._link(self.run, request)
+            pipeline._streams(self.run, request, linked.operators)
         pipeline._judge(self.run, request, SILENT)
         found = evaluate(self.run.root, self.made, account_pseudonym=lambda ids: ids)
         return {
@@ -122,7 +142,10 @@ def total(rings: list[World], nobody: list[World], settings: Settings, linking: 
 def parts(kinds: list[str]) -> Iterator[tuple[str, str, Settings, bool]]:
     """Kind, name, settings, and whether linking is concerned."""
     if "stage" in kinds:
-        judged = {"one hand as evidence", "unlike single customers", "matched groups (one pool instead)"}
+        judged = {
+            "streams judged by themselves", "one hand as evidence", "unlike single customers",
+            "matched groups (one pool instead)",
+        }  # fmt: skip
         for name in STAGES:
             yield "stage", name, Settings(), name not in judged
     if "signal" in kinds:

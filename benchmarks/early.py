@@ -1,10 +1,11 @@
 """How much of each campaign had gone when it was first accused, in the first days of a world of any size.
 
-    python benchmarks/early.py [--scale 1] [--background 0.1] [--days 4] [--seed 0] [--world FOLDER]
+    python benchmarks/early.py [--scale 1] [--background 0.1] [--days 4] [--by 6h] [--seed 0] [--world FOLDER]
 
 A replay of a world of a hundred million events would take a day; its first days do not. Only their events are given to
 `stillwatch replay`, whose looks spend the level as they would with the rest to come (judging/sequential.py), and what
-had gone is counted against the whole campaign. Writes benchmarks/results/detection/early.json.
+had gone is counted against the whole campaign. Writes benchmarks/results/detection/early.json, or early-BY.json for
+looks within the day.
 """
 
 from __future__ import annotations
@@ -13,13 +14,18 @@ import argparse
 import json
 import os
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from runs import RESULTS, make, stillwatch, told
+from stillwatch.judging.record import said
 
 WORK = Path("out/bench-early")
 
@@ -29,6 +35,7 @@ def main() -> None:
     words.add_argument("--scale", type=float, default=1.0)
     words.add_argument("--background", type=float, default=0.1)
     words.add_argument("--days", type=int, default=4)
+    words.add_argument("--by", default="day", help="what passes from one look to the next, as for `stillwatch replay`")
     words.add_argument("--seed", type=int, default=0)
     words.add_argument("--world", type=Path, help="a world `seed` of that scale and background that is there already")
     words.add_argument("--work", type=Path, default=WORK)
@@ -45,12 +52,13 @@ def main() -> None:
             os.link(file, target)
     told("replaying the first", given.days, "days")
     stillwatch(
-        "replay", part, "--out", given.work / "replayed", "--accounts", world / "accounts.parquet", "--authorisations",
-        world / "authorisations.toml", "--context", world, "--pseudonyms", "none",
+        "replay", part, "--by", given.by, "--out", given.work / "replayed", "--accounts", world / "accounts.parquet",
+        "--authorisations", world / "authorisations.toml", "--context", world, "--pseudonyms", "none",
     )  # fmt: skip
     found = held(given.work / "replayed", world, part, given)
     RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / "early.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    name = "early.json" if given.by == "day" else f"early-{given.by}.json"
+    (RESULTS / name).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     told(json.dumps(found))
 
 
@@ -59,34 +67,44 @@ def held(replayed: Path, world: Path, part: Path, given: argparse.Namespace) -> 
     rows = pq.read_table(world / "truth" / "accounts.parquet").to_pylist()
     truth = {row["account_id"]: row["campaign"] if row["label"] == "campaign" else None for row in rows}
     label = {row["account_id"]: row["label"] for row in rows}
-    counts = ds.dataset(world / "events", partitioning="hive").to_table(columns=["account_id", "day"])
-    counted = counts.group_by(["account_id", "day"]).aggregate([("day", "count")]).to_pylist()
-    sent: dict[str, dict[str, int]] = {name: {} for name in set(truth.values()) if name}
-    for row in counted:
-        name = truth.get(row["account_id"])
-        if name:
-            day = str(row["day"])
-            sent[name][day] = sent[name].get(day, 0) + row["day_count"]
     accused = pq.read_table(replayed / "first_accused.parquet").to_pylist()
-    campaigns = []
-    for name, by_day in sorted(sent.items()):
-        mine = [row for row in accused if truth.get(row["account_id"]) == name]
-        first = min((str(row["day"]) for row in mine), default=None)
-        whole = sum(by_day.values())
-        gone = sum(n for day, n in by_day.items() if first and day <= first)
-        accounts = sum(of == name for of in truth.values())
-        campaigns.append(
-            {"campaign": name, "accounts": accounts, "exchanges": whole, "day": first,
-             "share": gone / whole if first else None, "accused": len(mine),
-             "by_day": dict(sorted(Counter(str(row["day"]) for row in mine).items()))}
-        )  # fmt: skip
+    mine = {name: [row for row in accused if truth.get(row["account_id"]) == name] for name in set(truth.values())}
+    first = {name: min((row["until"] for row in rows), default=None) for name, rows in mine.items() if name}
+    whole, gone = sent(world, truth, first)
+    campaigns = [
+        {"campaign": name, "accounts": sum(of == name for of in truth.values()), "exchanges": whole[name],
+         "day": until and said(until), "share": gone[name] / whole[name] if until else None, "accused": len(mine[name]),
+         "by_day": dict(sorted(Counter(said(row["until"]) for row in mine[name]).items()))}
+        for name, until in sorted(first.items())
+    ]  # fmt: skip
     return {
-        "scale": given.scale, "background": given.background, "days": given.days, "seed": given.seed,
+        "scale": given.scale, "background": given.background, "days": given.days, "by": given.by, "seed": given.seed,
         "events": ds.dataset(part, format="parquet").count_rows(), "campaigns": campaigns,
         "honest_ever_accused": sum(truth.get(row["account_id"]) is None for row in accused),
         "honest_by_label": Counter(label[row["account_id"]] for row in accused if truth.get(row["account_id"]) is None),
         "honest_accounts": sum(of is None for of in truth.values()),
     }  # fmt: skip
+
+
+def sent(
+    world: Path, truth: dict[str, str | None], first: dict[str, datetime | None]
+) -> tuple[Counter[str], Counter[str]]:
+    """Exchanges of each campaign in the whole world, and before a moment of each."""
+    names = sorted(first)
+    harvesting = [account for account, name in truth.items() if name]
+    of = np.array([names.index(truth[account] or "") for account in harvesting])
+    whole, gone = np.zeros(len(names), np.int64), np.zeros(len(names), np.int64)
+    ends = np.array([np.datetime64((first[n] or datetime.min).replace(tzinfo=None), "us") for n in names])
+    known = pa.array(harvesting)
+    for batch in ds.dataset(world / "events").to_batches(columns=["account_id", "time"]):
+        place = pc.index_in(batch["account_id"].cast(pa.string()), value_set=known)
+        rows = batch.filter(place.is_valid())
+        campaign = of[place.drop_null().to_numpy()]
+        times = rows["time"].cast(pa.timestamp("us")).to_numpy(zero_copy_only=False)
+        whole += np.bincount(campaign, minlength=len(names))
+        gone += np.bincount(campaign[times < ends[campaign]], minlength=len(names))
+    counted = [Counter({name: int(count[k]) for k, name in enumerate(names)}) for count in (whole, gone)]
+    return counted[0], counted[1]
 
 
 if __name__ == "__main__":

@@ -295,26 +295,33 @@ def named() -> list[str]:
 
 def early() -> list[str]:
     """How much of each campaign had gone at its first accusation, at full size."""
-    part = read("detection/early.json")
-    if part is None:
-        return []
+    parts = [part for by in ("", "-12h", "-6h") if (part := read(f"detection/early{by}.json")) is not None]
+    lines = ["\n## How early\n"] if parts else []
+    for part in parts:
+        lines += looked_early(part)
+    return lines
+
+
+def looked_early(part: dict[str, Any]) -> list[str]:
+    """The looks of one replay."""
+    by = part.get("by", "day")
+    when = "on the evening of each of" if by == "day" else f"every {by[:-1]} hours of"
     lines = [
-        "\n## How early\n",
-        f"`seed` at scale {part['scale']:g}, background {part['background']:g}, looked at on the evening of each of "
-        f"its first {part['days']} days ({part['events']:,} events by then), under the level that a daily replay "
-        "spends (`python benchmarks/early.py`):\n",
+        f"\n`seed` at scale {part['scale']:g}, background {part['background']:g}, looked at {when} its first "
+        f"{part['days']} days ({part['events']:,} events by then), under the level that such a replay spends "
+        f"(`python benchmarks/early.py{'' if by == 'day' else f' --by {by}'}`):\n",
     ]
     rows = [
         [row["campaign"], f"{row['accounts']:,}", f"{row['exchanges']:,}", row["day"] or "not in these days",
          "-" if row["share"] is None else f"{row['share']:.2%}",
-         ", ".join(f"{n:,} (day {day[-2:]})" for day, n in row["by_day"].items())]
+         ", ".join(f"{n:,} ({day[5:]})" for day, n in row["by_day"].items())]
         for row in part["campaigns"]
     ]  # fmt: skip
-    head = ["campaign", "accounts", "exchanges", "first accused on day", "gone by then", "accounts first accused"]
+    head = ["campaign", "accounts", "exchanges", "first accused", "gone by then", "accounts first accused"]
     lines += table(head, rows)
     kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(part["honest_by_label"].items())) or "none"
     lines.append(
-        f"\nHonest accounts accused on any of these days: "
+        f"\nHonest accounts accused at any of these looks: "
         f"{interval(part['honest_ever_accused'], part['honest_accounts'])}: {kinds}. The whole of this world is above."
     )
     return lines

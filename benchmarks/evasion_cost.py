@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tomllib
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -130,10 +130,6 @@ def spent(replayed: Path, world: Path, campaign: str, until: datetime, prices: d
     )
 
 
-def evening(day: str) -> datetime:
-    return datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC) + timedelta(days=1)
-
-
 def priced(timed: dict[str, Any], replayed: Path, world: Path, prices: dict[str, float]) -> dict[str, Any]:
     """One campaign: what it had and had paid at each accusation, and the price of going on until all is harvested."""
     out: dict[str, Any] = {name: timed[name] for name in ("campaign", "accounts", "exchanges", "days", "ever_accused")}
@@ -144,7 +140,7 @@ def priced(timed: dict[str, Any], replayed: Path, world: Path, prices: dict[str,
         if moment is None:
             out[name] = None
             continue
-        cost = spent(replayed, world, timed["campaign"], evening(moment["day"]), prices)
+        cost = spent(replayed, world, timed["campaign"], datetime.fromisoformat(moment["until"]), prices)
         out[name] = {key: moment[key] for key in ("day", "days", "exchanges", "share", "accounts_used")} | asdict(cost)
     out["go_on"] = going_on(timed["exchanges"], whole, timed["days"], out["half_of_accounts"])
     return out

@@ -21,12 +21,11 @@ from stillwatch.engine.meter import Meter
 from stillwatch.engine.runfolder import RunFolder
 from stillwatch.ingest.accounts import Authorisation, Context, load_context
 from stillwatch.ingest.pseudonyms import Pseudonyms
-from stillwatch.judging.record import ACCUSED_OPERATORS, FIRST_ACCUSED, LOOKS, MERGED, Records
+from stillwatch.judging.record import ACCUSED_OPERATORS, FIRST_ACCUSED, LOOKS, MERGED, Records, evening
 from stillwatch.judging.sequential import Spending
 from stillwatch.model import ACCOUNTS, EVENTS, OPERATORS, TIME, VERDICTS
 from stillwatch.pipeline import ScanRequest, read_log, scan
-from stillwatch.replay import ReplayRequest, as_of, known_by, look, look_days, replay
-from stillwatch.replay import _arrivals as arrivals_of
+from stillwatch.replay import ReplayRequest, arrivals_in, as_of, known_by, look, look_times, replay
 from tests.smalllog import START, SmallLog, small_log
 
 DERIVED = (
@@ -128,10 +127,43 @@ def test_looks_as_the_log_grows_each_at_the_share_of_its_days(replayed: RunFolde
     assert [row["level"] for row in looks] == pytest.approx([0.01 * share for share in shares])
     for row in looks:
         arrived = [event for event in log.events if event["time"].date() <= row["day"]]
+        assert row["until"] == evening(row["day"])
         assert (row["events"], row["accounts"]) == (len(arrived), len({event["account_id"] for event in arrived}))
         guilty = 30 * (row["day"] >= FIRST_DAY)
         assert (row["accounts_accused"], row["new_accounts"]) == (guilty, 30 * (row["day"] == FIRST_DAY))
         assert (row["operators_withdrawn"], row["accounts_withdrawn"]) == (0, 0)
+
+
+def test_looks_within_the_day_share_what_the_day_has(world: Path, log: SmallLog, tmp_path: Path) -> None:
+    """By six hours, as the log doubles: the clock runs in quarters of a day, and a look knows nothing later."""
+    done = stillwatch(
+        "replay", world / "events.parquet", "--by", "6h", "--out", tmp_path / "out", "--accounts",
+        world / "accounts.parquet", "--pseudonyms", "none", "--truth", world, "--growth", "2",
+    )  # fmt: skip
+    folder = RunFolder(tmp_path / "out")
+    looks = folder.read("looks").to_pylist()
+    assert f"look 1 of {len(looks)}: 2026-09-01 06:00" in done.stderr
+    assert "2026-09-01 06:00" in done.stdout
+    quarters, seen = [], 0
+    for quarter in range(1, 57):  # each has events
+        events = sum(event["time"] < START + timedelta(hours=6 * quarter) for event in log.events)
+        if events >= 2 * seen or quarter == 56:
+            quarters.append(quarter)
+            seen = events
+    assert [row["until"] for row in looks] == [START + timedelta(hours=6 * quarter) for quarter in quarters]
+    assert any(quarter % 4 for quarter in quarters[1:-1])
+    assert [row["day"] for row in looks] == [START.date() + timedelta(days=-(-q // 4) - 1) for q in quarters]
+    shares = [Spending().share(k / 4, j / 4) for j, k in pairwise([0, *quarters])]
+    assert [row["level"] for row in looks] == pytest.approx([0.01 * share for share in shares])
+    assert folder.manifest()["spending"]["spent"] == pytest.approx(0.01 * 14 / 21)
+    for row in looks:
+        assert row["events"] == sum(event["time"] < row["until"] for event in log.events)
+    found = folder.read("first_accused").to_pylist()
+    assert {row["account_id"] for row in found} == log.ring
+    for row in found:
+        assert row["events_gone"] == sum(
+            event["account_id"] == row["account_id"] and event["time"] < row["until"] for event in log.events
+        )
 
 
 def test_the_ring_has_one_id_from_the_first_accusation_to_the_last_look(replayed: RunFolder, log: SmallLog) -> None:
@@ -252,16 +284,16 @@ def cut(folder: Path, out: Path, end: datetime) -> ScanRequest:
 
 
 @settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(number=st.integers(0, 12))
+@given(hours=st.sampled_from([24, 12, 6, 3, 1]), data=st.data())
 def test_a_look_is_the_scan_of_the_log_cut_there(
-    number: int, read_once: tuple[RunFolder, ScanRequest], small: Path, tmp_path: Path
+    hours: int, data: st.DataObject, read_once: tuple[RunFolder, ScanRequest], small: Path, tmp_path: Path
 ) -> None:
     whole, wanted = read_once
-    day = START.date() + timedelta(days=number)
-    at = as_of(wanted, day, arrivals_of(whole, wanted), 0.01)
+    arrived = arrivals_in(whole, wanted, hours)
+    until = data.draw(st.sampled_from(look_times(arrived)))
     run = RunFolder(tmp_path / "look")
-    look(whole, run, day, at)
-    done = scan(cut(small, tmp_path / f"cut{number}", START + timedelta(days=number + 1)))
+    look(whole, run, until, as_of(wanted, until, arrived, 0.01))
+    done = scan(cut(small, tmp_path / f"cut{until:%d%H}", until))
     for name_ in DERIVED:
         mine, theirs = run.read(name_), done.read(name_)
         if name_ == "sketches":  # rows of the cut file have other numbers
@@ -358,7 +390,7 @@ def arrivals(*counts: int) -> pa.Table:
     """Accounts a, b and c send so many events each, day after day."""
     rows = [
         {
-            "day": START.date() + timedelta(days=k),
+            "until": START + timedelta(days=k + 1),
             "account_id": account,
             "events": n,
             "first": START + timedelta(days=k),
@@ -367,7 +399,7 @@ def arrivals(*counts: int) -> pa.Table:
         for account in "abc"
         if n
     ]
-    schema = pa.schema([("day", pa.date32()), ("account_id", pa.string()), ("events", pa.int64()), ("first", TIME)])
+    schema = pa.schema([("until", TIME), ("account_id", pa.string()), ("events", pa.int64()), ("first", TIME)])
     return pa.Table.from_pylist(rows, schema=schema)
 
 
@@ -385,7 +417,7 @@ def take(
     ]
     merged = [{"operator_id": old, "merged_into": new} for old, new in (merges or {}).items()]
     records.take(
-        START.date() + timedelta(days=day),
+        START + timedelta(days=day + 1),
         pa.Table.from_pylist(owned, schema=OPERATORS),
         pa.Table.from_pylist(judged, schema=VERDICTS),
         pa.Table.from_pylist(merged, schema=pa.schema([("operator_id", pa.string()), ("merged_into", pa.string())])),
@@ -458,10 +490,10 @@ def test_operators_that_merged_in_a_circle_end_the_search() -> None:
 
 def test_days_without_events_have_no_look_and_no_share() -> None:
     counts = arrivals(5, 0, 0, 5, 5)
-    assert look_days(counts) == [date(2026, 9, 1), date(2026, 9, 4), date(2026, 9, 5)]
+    assert look_times(counts) == [evening(date(2026, 9, day)) for day in (1, 4, 5)]
     records = Records(counts, Spending(), 0.01)
     take(records, 0, {"X": "abc"})
-    assert records.level(date(2026, 9, 4)) == pytest.approx(0.01 * Spending().share(2, 1))
+    assert records.level(evening(date(2026, 9, 4))) == pytest.approx(0.01 * Spending().share(2, 1))
 
 
 @pytest.mark.parametrize(
@@ -475,8 +507,8 @@ def test_days_without_events_have_no_look_and_no_share() -> None:
     ],
 )
 def test_looks_are_on_the_days_asked_for_and_the_last(every: int, growth: float, days: list[int]) -> None:
-    found = look_days(arrivals(*[4] * 7), every, growth)
-    assert [day.day for day in found] == days
+    found = look_times(arrivals(*[4] * 7), every, growth)
+    assert found == [evening(date(2026, 9, day)) for day in days]
 
 
 def test_what_is_said_of_a_victim_names_the_operator_by_its_id() -> None:
@@ -495,7 +527,7 @@ def test_what_is_said_of_a_victim_names_the_operator_by_its_id() -> None:
     [
         (["--every", "0"], 2, "every"),
         (["--growth", "0.5"], 2, "growth"),
-        (["--by", "hour"], 2, "day"),
+        (["--by", "week"], 2, "day"),
         (["--json"], 2, "--truth"),
         (["--truth", "nowhere"], 3, "nowhere"),
         (["--accounts", "nowhere.csv"], 3, "nowhere.csv"),

@@ -1,6 +1,6 @@
-"""A log as it would have arrived: what was known on the evening of each day, and who was accused first when.
+"""A log as it would have arrived: what was known on the evening of each day (or more often), and who was accused when.
 
-The log is read and sketched once. For each look the sketches up to that evening, and what was known beside the log by
+The log is read and sketched once. For each look the sketches up to then, and what was known beside the log by
 then, pass through the same stages as a scan; nothing later is used. An event counts as arrived at its own time. All
 looks together keep the stated false-discovery rate (`judging.sequential`), and operators keep their ids
 (`linking.identity`).
@@ -12,7 +12,7 @@ import math
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,7 +25,7 @@ from stillwatch.errors import RunError, UsageError
 from stillwatch.ingest.accounts import Context
 from stillwatch.ingest.report import IngestReport
 from stillwatch.judging.explanations import Fit
-from stillwatch.judging.record import Records, evening
+from stillwatch.judging.record import Records, said
 from stillwatch.judging.sequential import Spending
 from stillwatch.linking import identity
 from stillwatch.model import OPERATORS, SKETCHES, TIME, VERDICTS, Verdict
@@ -33,8 +33,11 @@ from stillwatch.pipeline import Found, ScanRequest, conclude, engine_in, found_i
 from stillwatch.progress import SILENT, Progress
 
 ROWS = 1 << 16
+_UP = "ascending"
 MORE_GROUPS = 9_999
 """Most matched groups drawn for the sake of a look's small level."""
+PERIODS = {"day": 24, "12h": 12, "6h": 6, "3h": 3, "1h": 1}
+"""Hours from one possible look to the next; whole ones of a day, UTC."""
 TABLES = ("looks", "first_accused", "accused_operators", "merged")
 
 
@@ -44,37 +47,42 @@ class ReplayRequest:
 
     scan: ScanRequest
     every: int = 1
-    """Days with events from one look to the next; the last day always has one."""
+    """Periods with events from one look to the next; the last one always has one."""
     growth: float = 1.0
     """Look only when the log has grown by this factor since the last look: fewer looks, each at a higher level."""
     spending: Spending = field(default_factory=Spending)
+    by: str = "day"
+    """What a period is: a key of PERIODS."""
 
 
 def replay(request: ReplayRequest, progress: Progress = SILENT) -> RunFolder:
-    """Look at the log day by day; StillwatchError says what the user can mend.
+    """Look at the log period by period; StillwatchError says what the user can mend.
 
     Writes into `request.scan.out` the tables of `judging.record` and the last look as the run folder `last`.
     """
     if request.every < 1:
-        raise UsageError(f"a look every {request.every} days: at least 1 is needed")
+        raise UsageError(f"a look every {request.every} periods: at least 1 is needed")
     if not request.growth >= 1:
         raise UsageError(f"a growth of {request.growth}: at least 1 is needed")
+    if request.by not in PERIODS:
+        raise UsageError(f"a look by {request.by}: one of {', '.join(PERIODS)} is needed")
     scan, started = request.scan, datetime.now(UTC)
     folder, meter = RunFolder(scan.out), Meter(progress)
     last, work = RunFolder(scan.out / "last"), RunFolder(scan.out / ".look")
     _begin(folder, (last, work))
     report = read_log(last, scan, meter)
-    arrivals = _arrivals(last, scan)
-    records = Records(arrivals, request.spending, scan.settings.judging.fdr)
-    days = look_days(arrivals, request.every, request.growth)
+    hours = PERIODS[request.by]
+    arrivals = arrivals_in(last, scan, hours)
+    records = Records(arrivals, request.spending, scan.settings.judging.fdr, timedelta(hours=hours))
+    times = look_times(arrivals, request.every, request.growth)
     memory = OPERATORS.empty_table()
-    for number, day in enumerate(days, 1):
-        meter.progress.stage(f"look {number} of {len(days)}: {day:%Y-%m-%d}, {records.state()}")
-        run = last if number == len(days) else work
-        at = as_of(scan, day, arrivals, records.level(day))
-        found = look(last, run, day, at)
+    for number, until in enumerate(times, 1):
+        meter.progress.stage(f"look {number} of {len(times)}: {said(until)}, {records.state()}")
+        run = last if number == len(times) else work
+        at = as_of(scan, until, arrivals, records.level(until))
+        found = look(last, run, until, at)
         renamed, memory, merges = _renamed(run, found, memory, records)
-        records.take(day, run.read("operators"), run.read("verdicts"), merges)
+        records.take(until, run.read("operators"), run.read("verdicts"), merges)
         if run is last:
             conclude(run, at, report, renamed, meter, started)
     shutil.rmtree(work.root, ignore_errors=True)
@@ -97,45 +105,56 @@ def _begin(folder: RunFolder, inner: Sequence[RunFolder]) -> None:
         run.begin()
 
 
-def _arrivals(run: RunFolder, request: ScanRequest) -> pa.Table:
-    """Columns account_id, day (date32), events, first (time): what arrived when, by day and account."""
+def arrivals_in(run: RunFolder, request: ScanRequest, hours: int = 24) -> pa.Table:
+    """What arrived when: columns until (the end of a period of `hours`), account_id, events, first (time)."""
     with engine_in(run, request) as engine:
-        events = engine.table(run.path("sketches")).select("account_id", "time").mutate(day=lambda t: t.time.date())
-        counted = events.group_by("day", "account_id").agg(events=lambda t: t.count(), first=lambda t: t.time.min())
-        found = engine.run(counted.order_by("day", "account_id"))
-    return found.cast(
-        pa.schema([("day", pa.date32()), ("account_id", pa.string()), ("events", pa.int64()), ("first", TIME)])
-    )
+        events = engine.table(run.path("sketches")).select("account_id", "time")
+        started = events.mutate(hour=lambda t: t.time.truncate("D" if hours == 24 else "h"))
+        counted = started.group_by("hour", "account_id").agg(events=lambda t: t.count(), first=lambda t: t.time.min())
+        found = engine.run(counted)
+    began = pc.floor_temporal(found["hour"].cast(TIME), multiple=hours, unit="hour")
+    found = found.set_column(0, "until", _end(began, hours)).group_by(["until", "account_id"])
+    rows = found.aggregate([("events", "sum"), ("first", "min")]).sort_by([("until", _UP), ("account_id", _UP)])
+    names = ["until", "account_id", "events", "first"]
+    schema = pa.schema([("until", TIME), ("account_id", pa.string()), ("events", pa.int64()), ("first", TIME)])
+    return rows.select(["until", "account_id", "events_sum", "first_min"]).rename_columns(names).cast(schema)
 
 
-def look_days(arrivals: pa.Table, every: int = 1, growth: float = 1.0) -> list[date]:
-    """Days on whose evening is looked: every `every`-th day that has events, if the log has grown enough, and the last.
+def _end(began: pa.ChunkedArray, hours: int) -> pa.ChunkedArray:
+    """When periods end; the last one that there can be ends with time."""
+    last = pa.scalar(datetime.max.replace(tzinfo=UTC), TIME)
+    ends = pc.add(began, pa.scalar(timedelta(hours=hours), pa.duration("us")))
+    return pc.if_else(pc.less(ends, last), ends, last)
 
-    A day without events brings nothing to look at, so one stray date far away costs one look and not thousands. What
-    comes after a day does not change whether it has a look, but for the last one.
+
+def look_times(arrivals: pa.Table, every: int = 1, growth: float = 1.0) -> list[datetime]:
+    """When is looked: after every `every`-th period that has events, if the log has grown enough, and after the last.
+
+    A period without events brings nothing to look at, so one stray date far away costs one look and not thousands.
+    What comes after a period does not change whether it has a look, but for the last one.
     """
-    counted = arrivals.group_by("day").aggregate([("events", "sum")]).sort_by("day")
+    counted = arrivals.group_by("until").aggregate([("events", "sum")]).sort_by("until")
     chosen, total, seen = [], 0, 0
-    days = counted["day"].to_pylist()
-    for number, (day, events) in enumerate(zip(days, counted["events_sum"].to_pylist(), strict=True), 1):
+    times = counted["until"].to_pylist()
+    for number, (until, events) in enumerate(zip(times, counted["events_sum"].to_pylist(), strict=True), 1):
         total += events
-        if day == days[-1] or (number % every == 0 and total >= growth * seen):
-            chosen.append(day)
+        if until == times[-1] or (number % every == 0 and total >= growth * seen):
+            chosen.append(until)
             seen = total
     return chosen
 
 
-def as_of(scan: ScanRequest, day: date, arrivals: pa.Table, level: float) -> ScanRequest:
-    """The request as it would have been made on the evening of `day`, with `level` for the verdicts.
+def as_of(scan: ScanRequest, until: datetime, arrivals: pa.Table, level: float) -> ScanRequest:
+    """The request as it would have been made at `until`, the end of a period, with `level` for the verdicts.
 
     A p-value is hardly smaller than one over the matched groups, so a small level takes more of them.
     """
-    seen = pc.unique(arrivals.filter(pc.less_equal(arrivals["day"], pa.scalar(day)))["account_id"])
+    seen = pc.unique(arrivals.filter(pc.less_equal(arrivals["until"], _time(until)))["account_id"])
     groups = max(scan.settings.judging.more_groups, min(math.ceil(2 / level), MORE_GROUPS))
     judging = scan.settings.judging.model_copy(update={"fdr": level, "more_groups": groups})
     return replace(
         scan,
-        context=known_by(scan.context, evening(day), seen),
+        context=known_by(scan.context, until, seen),
         settings=scan.settings.model_copy(update={"judging": judging}),
     )
 
@@ -172,24 +191,23 @@ def _time(moment: datetime) -> pa.Scalar:
     return pa.scalar(moment, TIME)
 
 
-def look(whole: RunFolder, run: RunFolder, day: date, at: ScanRequest) -> Found:
-    """Write into `run` every table as it was on the evening of `day`: sketches up to then, and what follows from them.
+def look(whole: RunFolder, run: RunFolder, until: datetime, at: ScanRequest) -> Found:
+    """Write into `run` every table as it was at `until`: sketches up to then, and what follows from them.
 
-    `whole` holds the sketches of the log; it may be `run` itself when nothing comes after `day`. `at` is from `as_of`.
+    `whole` holds the sketches of the log; it may be `run` itself when nothing comes after. `at` is from `as_of`.
     """
     if run is not whole:
         run.begin()
-        _arrived(whole, run, day)
+        _arrived(whole, run, until)
     return found_in(run, replace(at, out=run.root), Meter())
 
 
-def _arrived(whole: RunFolder, run: RunFolder, day: date) -> None:
-    """The sketches up to the evening of `day`, in their order."""
-    until = _time(evening(day))
+def _arrived(whole: RunFolder, run: RunFolder, until: datetime) -> None:
+    """The sketches up to `until`, in their order."""
     try:
         with pq.ParquetWriter(run.path("sketches"), SKETCHES, compression="lz4") as out:
             for batch in pq.ParquetFile(whole.path("sketches")).iter_batches(ROWS):
-                out.write_batch(batch.filter(pc.less(batch["time"], until)))
+                out.write_batch(batch.filter(pc.less(batch["time"], _time(until))))
     except OSError as error:
         raise RunError(f"cannot write table sketches in {run.root}: {error.strerror or error}") from error
 
@@ -223,6 +241,7 @@ def _manifest(request: ReplayRequest, report: IngestReport, records: Records, st
         "version": __version__,
         "command": request.scan.command,
         "settings": request.scan.settings.model_dump(),
+        "by": request.by,
         "every": request.every,
         "growth": request.growth,
         "spending": {"half_life_days": request.spending.half_life, "spent": sum(looks["level"].to_pylist())},

@@ -16,11 +16,11 @@ from stillwatch.engine.duckdb import DuckDBEngine
 from stillwatch.engine.runfolder import RunFolder
 from stillwatch.ingest.accounts import Context, load_context
 from stillwatch.ingest.pseudonyms import Pseudonyms
+from stillwatch.judging.record import evening
 from stillwatch.linking.operators import name as name_of
 from stillwatch.model import ACCOUNTS
 from stillwatch.pipeline import ScanRequest, scan
-from stillwatch.replay import _arrivals as arrivals_of
-from stillwatch.replay import as_of
+from stillwatch.replay import arrivals_in, as_of
 from stillwatch.state import StateRequest, scan_state
 from stillwatch.state.derived import WITHIN_A_DAY, traits_by_day
 from stillwatch.state.folder import State
@@ -235,6 +235,6 @@ def test_what_was_not_known_on_a_day_is_what_replay_does_not_know(small: Path, t
     mine = _at(opened, beside(small, [], tmp_path / "run"), day, days).context
     from_days(state, tmp_path / "events")
     wanted = request(small, tmp_path / "events")
-    theirs = as_of(wanted, day, arrivals_of(RunFolder(tmp_path / "events"), wanted), 0.01).context
+    theirs = as_of(wanted, evening(day), arrivals_in(RunFolder(tmp_path / "events"), wanted), 0.01).context
     assert mine.accounts.equals(theirs.accounts)
     assert (mine.releases, mine.authorisations) == (theirs.releases, theirs.authorisations)

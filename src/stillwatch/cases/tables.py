@@ -10,6 +10,7 @@ from rich.text import Text
 from stillwatch.cases.look import ACCUSED, looking
 from stillwatch.cases.text import visible
 from stillwatch.engine.runfolder import RunFolder
+from stillwatch.judging.record import said
 from stillwatch.model import Dimension
 
 STYLE = {
@@ -40,7 +41,7 @@ def operators_table(run: RunFolder, most: int = 20) -> Table:
 
 def looks_table(replayed: RunFolder) -> Table:
     """A replay's looks, one row each: who is accused, who is new, who is accused no longer."""
-    heads = ("day", "events", "accounts", "level", "operators", "new", "withdrawn", "accused", "new", "withdrawn")
+    heads = ("look", "events", "accounts", "level", "operators", "new", "withdrawn", "accused", "new", "withdrawn")
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     for place, name in enumerate(heads):
         table.add_column(name, justify="right" if place else "left", no_wrap=True)
@@ -49,7 +50,7 @@ def looks_table(replayed: RunFolder) -> Table:
             ("operators", "accused"), ("new", "operators"), ("operators", "withdrawn"),
             ("accounts", "accused"), ("new", "accounts"), ("accounts", "withdrawn"),
         )]  # fmt: skip
-        head = [f"{row['day']}", _short(row["events"]), f"{row['accounts']:,}", f"{row['level']:.1g}"]
+        head = [said(row["until"]), _short(row["events"]), f"{row['accounts']:,}", f"{row['level']:.1g}"]
         table.add_row(*head, *(f"{count:,}" if count else "" for count in counts))
     return table
 

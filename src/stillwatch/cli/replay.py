@@ -17,8 +17,10 @@ from stillwatch.terminal import Display, out
 def replay_command(
     sources: Annotated[list[str], typer.Argument(help="Files, folders or globs of Parquet, CSV or JSON lines.")],
     folder: Annotated[Path, typer.Option("--out", help="Folder to write: the record, and the last look as a run.")],
-    by: Annotated[Literal["day"], typer.Option(help="What passes from one look to the next.")] = "day",
-    every: Annotated[int, typer.Option(help="Look every so many days.", min=1)] = 1,
+    by: Annotated[
+        Literal["day", "12h", "6h", "3h", "1h"], typer.Option(help="What passes from one look to the next.")
+    ] = "day",
+    every: Annotated[int, typer.Option(help="Look every so many of these.", min=1)] = 1,
     growth: Annotated[
         float, typer.Option(help="Look only when the log has grown by this factor (1.25: fewer, sharper looks).", min=1)
     ] = 1.0,
@@ -61,7 +63,7 @@ def replay_command(
         wanted = ScanRequest(
             sources, folder, format, context=found, settings=chosen, pseudonyms=names, command=command(), room=room
         )
-        done = replay(ReplayRequest(wanted, every, growth), display)
+        done = replay(ReplayRequest(wanted, every, growth, by=by), display)
     timed = truth and timing(folder, truth, pseudonyms=lambda kind, ids: [names.one(kind, id) for id in ids])
     if json and timed:
         sys.stdout.write(timed.as_json() + "\n")

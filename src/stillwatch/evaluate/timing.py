@@ -1,6 +1,6 @@
 """A replay against the truth of its world: how much each campaign had got, and how long it had run, when it was found.
 
-"Gone" counts a campaign's exchanges up to the evening on which the accusation was made: nothing is stopped, so it is
+"Gone" counts a campaign's exchanges up to the look at which the accusation was made: nothing is stopped, so it is
 what the earliest possible reaction would still have come too late for.
 """
 
@@ -10,7 +10,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -35,9 +35,11 @@ Sent = tuple[npt.NDArray[np.datetime64], npt.NDArray[np.object_]]
 
 @dataclass(frozen=True)
 class Moment:
-    """The state of a campaign on the evening of one accusation."""
+    """The state of a campaign at the look of one accusation."""
 
     day: str
+    until: str
+    """The time of the look, ISO 8601: the end of `day`, or of a part of it."""
     days: float
     """Since the campaign's first exchange."""
     exchanges: int
@@ -98,7 +100,7 @@ def timing(replayed: Path, truth: Path, *, pseudonyms: Callable[[str, list[str]]
     sent = _exchanges(RunFolder(replayed / "last"), exact, names, pseudonyms)
     if exact.accounts and not set(names.values()) & set(_accounts(RunFolder(replayed / "last"))):
         raise InputError(f"{truth}: none of its accounts is in the replay {replayed}: another world, or another key?")
-    first = dict(zip(accused["account_id"].to_pylist(), accused["day"].to_pylist(), strict=True))
+    first = dict(zip(accused["account_id"].to_pylist(), accused["until"].to_pylist(), strict=True))
     standing = set(accused.filter(accused["withdrawn"].is_null())["account_id"].to_pylist())
     honest = [names[name] for name, account in exact.accounts.items() if not account.harvests]
     ever = sum(name in first for name in honest)
@@ -155,7 +157,7 @@ def _ordered(sent: list[tuple[np.datetime64, str]]) -> Sent:
 
 
 def _campaigns(
-    truth: Truth, names: dict[str, str], sent: dict[str, Sent], first: dict[str, date], standing: set[str]
+    truth: Truth, names: dict[str, str], sent: dict[str, Sent], first: dict[str, datetime], standing: set[str]
 ) -> Iterator[CampaignTiming]:
     """One campaign after another, by name."""
     members: dict[str, list[str]] = defaultdict(list)
@@ -163,7 +165,7 @@ def _campaigns(
         if account.harvests:
             members[account.campaign].append(names[name])
     for campaign, accounts in sorted(members.items()):
-        days = sorted(first[account] for account in accounts if account in first)
+        looks = sorted(first[account] for account in accounts if account in first)
         times, owners = sent.get(campaign, (np.empty(0, "datetime64[us]"), np.empty(0, object)))
         half = -(-len(accounts) // 2)
         yield CampaignTiming(
@@ -171,20 +173,21 @@ def _campaigns(
             accounts=len(accounts),
             exchanges=len(times),
             days=float((times[-1] - times[0]) / DAY) if len(times) else 0.0,
-            first_account=_moment(days[0], times, owners) if days else None,
-            half_of_accounts=_moment(days[half - 1], times, owners) if len(days) >= half else None,
-            ever_accused=len(days),
+            first_account=_moment(looks[0], times, owners) if looks else None,
+            half_of_accounts=_moment(looks[half - 1], times, owners) if len(looks) >= half else None,
+            ever_accused=len(looks),
             accused_at_end=sum(account in standing for account in accounts),
         )
 
 
-def _moment(day: date, times: npt.NDArray[np.datetime64], owners: npt.NDArray[np.object_]) -> Moment:
-    """What had gone by the end of `day`; a campaign accused before it sent anything has lost nothing."""
-    evening = np.datetime64(day, "D") + np.timedelta64(1, "D")
-    gone = int(np.searchsorted(times, evening, side="left"))
-    since = float((evening - times[0]) / DAY) if len(times) else 0.0
+def _moment(until: datetime, times: npt.NDArray[np.datetime64], owners: npt.NDArray[np.object_]) -> Moment:
+    """What had gone by `until`; a campaign accused before it sent anything has lost nothing."""
+    end = np.datetime64(until.replace(tzinfo=None), "us")
+    gone = int(np.searchsorted(times, end, side="left"))
+    since = float((end - times[0]) / DAY) if len(times) else 0.0
     share = gone / len(times) if len(times) else 0.0
-    return Moment(str(day), since, gone, share, len(set(owners[:gone].tolist())))
+    day = (until - timedelta.resolution).date()
+    return Moment(str(day), until.isoformat(), since, gone, share, len(set(owners[:gone].tolist())))
 
 
 def render_timing(found: Timing) -> Iterator[RenderableType]:

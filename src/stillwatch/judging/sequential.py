@@ -37,8 +37,9 @@ class Spending:
         """The same at any time, in days from the start: whoever looks more than once a day has a part of the day's."""
         return time / (time + self.half_life)
 
-    def share(self, day: int, before: int = 0) -> float:
-        """Share for a look on day `day` after one on day `before` (0: none); ValueError unless before < day."""
+    def share(self, day: float, before: float = 0) -> float:
+        """Share for a look at the end of day `day`, or of a part of it, after one at `before` (0: none); ValueError
+        unless before < day."""
         if not 0 <= before < day:
             raise ValueError(f"a look on day {day} cannot follow one on day {before}")
         # spent(day) - spent(before) without its cancellation

@@ -1,4 +1,4 @@
-"""Real models that train within a second: the benchmark's trigrams, over a frozen text: what the tests expect is exact."""
+"""Real models that train within a second: the benchmark's trigrams, over a text that stays (the tests are exact)."""
 
 from __future__ import annotations
 
