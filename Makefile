@@ -17,7 +17,7 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 test: lint
-	$(BIN)/pytest -m 'not slow' -n 2
+	$(BIN)/pytest -m 'not slow' -n 2 --durations=15
 test-slow: setup
 	$(BIN)/pytest -m slow
 test-random: setup

@@ -45,12 +45,16 @@ def looks_table(replayed: RunFolder) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     for place, name in enumerate(heads):
         table.add_column(name, justify="right" if place else "left", no_wrap=True)
-    for row in replayed.read("looks").to_pylist():
+    rows = replayed.read("looks").to_pylist()
+    times = [said(row["until"]) for row in rows]
+    if len({len(time) for time in times}) > 1:
+        times = [time[5:] for time in times]  # hours need the room of the year
+    for time, row in zip(times, rows, strict=True):
         counts = [row[f"{kind}_{what}"] for kind, what in (
             ("operators", "accused"), ("new", "operators"), ("operators", "withdrawn"),
             ("accounts", "accused"), ("new", "accounts"), ("accounts", "withdrawn"),
         )]  # fmt: skip
-        head = [said(row["until"]), _short(row["events"]), f"{row['accounts']:,}", f"{row['level']:.1g}"]
+        head = [time, _short(row["events"]), f"{row['accounts']:,}", f"{row['level']:.1g}"]
         table.add_row(*head, *(f"{count:,}" if count else "" for count in counts))
     return table
 
