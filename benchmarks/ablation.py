@@ -4,7 +4,8 @@
 
 Worlds are scanned once; without a part only what follows from it is done anew. A signal or view is left out by the
 settings a user has (`judging.without`, `linking.without`); a stage by a stand-in that does nothing, given in `STAGES`
-(one that nobody calls ends the benchmark: the stage has moved).
+(one that nobody calls ends the benchmark: the stage has moved). Verdicts say only what a part decides; what it adds is
+the bits of the four dimensions, in the mean over campaign accounts (those of the operator that each is in; none is 0).
 Writes benchmarks/results/detection/ablation.json as it goes; the page is made by benchmarks/evaluation_page.py.
 """
 
@@ -20,6 +21,7 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from runs import RESULTS, make, stillwatch, told
 from stillwatch import pipeline
@@ -31,7 +33,7 @@ from stillwatch.judging import customers, matched
 from stillwatch.judging import hands as hand_evidence
 from stillwatch.linking import apart, embeddings, hands, manner, members, seeds, sources, strays, victims
 from stillwatch.linking.views import VIEWS
-from stillwatch.model import VICTIMS
+from stillwatch.model import VICTIMS, Dimension
 from stillwatch.progress import SILENT
 from stillwatch.settings import JudgingSettings, LinkingSettings, Settings
 from stillwatch.signals import all_signals
@@ -123,8 +125,16 @@ class World:
         found = evaluate(self.run.root, self.made, account_pseudonym=lambda ids: ids)
         return {
             "campaign": found.campaign_accounts, "accused": found.campaign_accused,
-            "honest": found.honest_accused, "ari": found.ari,
+            "honest": found.honest_accused, "ari": found.ari, "bits": self._bits(),
         }  # fmt: skip
+
+    def _bits(self) -> list[float]:
+        """Of each dimension, the sum over campaign accounts."""
+        truth = pq.read_table(self.made / "truth" / "accounts.parquet", columns=["account_id", "label"]).to_pylist()
+        guilty = {row["account_id"] for row in truth if row["label"] == "campaign"}
+        mine = [row["operator_id"] for row in self.run.read("operators").to_pylist() if row["account_id"] in guilty]
+        verdicts = {row["operator_id"]: row for row in self.run.read("verdicts").to_pylist()}
+        return [sum(verdicts[name][f"bits_{d.value}"] or 0.0 for name in mine if name in verdicts) for d in Dimension]
 
 
 def total(rings: list[World], nobody: list[World], settings: Settings, linking: bool) -> dict[str, Any]:
@@ -135,6 +145,7 @@ def total(rings: list[World], nobody: list[World], settings: Settings, linking: 
         **{name: sum(row[name] for row in some) for name in ("campaign", "accused", "honest")},
         "nobody": sum(row["honest"] for row in none),
         "ari": float(np.mean([row["ari"] for row in some])),
+        "bits": (np.sum([row["bits"] for row in some], axis=0) / sum(row["campaign"] for row in some)).tolist(),
         "by_world": [row["accused"] for row in some],
     }
 
@@ -159,13 +170,22 @@ def parts(kinds: list[str]) -> Iterator[tuple[str, str, Settings, bool]]:
                 yield "view", view.name, Settings(linking=LinkingSettings(without=(view.name,))), True
 
 
+def others(out: dict[str, Any], kinds: list[str]) -> list[dict[str, Any]]:
+    """Rows of other kinds that stand in the results, if they are of these worlds and the whole is the same."""
+    path = RESULTS / "ablation.json"
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    same = all(before.get(name) == list(out[name]) for name in ("worlds", "nobody"))
+    same = same and before["whole"]["by_world"] == out["whole"]["by_world"]
+    return [row for row in before["rows"] if row["kind"] not in kinds] if same else []
+
+
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--scale", type=float, default=1.0)
     words.add_argument("--seed", type=int, default=0)
     words.add_argument("--nobody", type=int, default=4, help="worlds without a campaign")
     words.add_argument("--rings", nargs="+", default=RINGS, help="evasions of the worlds with rings")
-    words.add_argument("--kinds", nargs="+", default=["stage", "signal", "view"])
+    words.add_argument("--kinds", nargs="+", default=["stage", "signal", "view"], help="others keep their figures")
     words.add_argument("--keep", action="store_true")
     words.add_argument("--work", type=Path, default=WORK)
     given = words.parse_args()
@@ -191,7 +211,7 @@ def main() -> None:
         world.again(Settings(), True)
     out["whole"] = total(rings, nobody, Settings(), False)
     told("whole", out["whole"])
-    out["rows"] = []
+    out["rows"] = others(out, given.kinds)
     linked = True
     for kind, name, settings, linking in parts(given.kinds):
         if not linking and not linked:

@@ -171,6 +171,7 @@ def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> list[str]:
     ]
 
 
+DIMENSIONS = ("source", "scale", "transparency", "purpose")
 NOBODY = {
     "innocent": ("`innocent`", "make bench-detection"),
     "quiet": ("`quiet`: with conferences, outages, fashions, hackathons", ""),
@@ -370,13 +371,20 @@ def ablation() -> list[str]:
         f"{whole['accused']:,} of {whole['campaign']:,} campaign accounts accused, {whole['honest']} honest ones, "
         f"{whole['nobody']} honest ones where nobody is guilty. Differences to that:\n",
     ]
+    order = {"stage": 0, "signal": 1, "view": 2}
     rows = [
         [row["kind"], row["without"],
          *(f"{row[name] - whole[name]:+d}" for name in ("accused", "honest")),
-         f"{row['nobody'] - whole['nobody']:+d}", f"{row['ari'] - whole['ari']:+.3f}"]
-        for row in part["rows"]
+         f"{row['nobody'] - whole['nobody']:+d}", f"{row['ari'] - whole['ari']:+.3f}",
+         *(f"{b - a:+.2f}" if b is not None else "" for a, b in zip(whole["bits"], row.get("bits", [None] * 4)))]
+        for row in sorted(part["rows"], key=lambda row: order[row["kind"]])
     ]  # fmt: skip
-    lines += table(["kind", "without", "campaign accounts", "honest accounts", "honest, nobody guilty", "ARI"], rows)
+    head = ["kind", "without", "campaign accounts", "honest accounts", "honest, nobody guilty", "ARI", *DIMENSIONS]
+    lines += table(head, rows)
+    lines.append(
+        "\nThe last four columns are bits, the mean over campaign accounts (measured for signals alone): what a part adds,"
+        f" whether or not it decides. The whole has {', '.join(f'{bits:.1f} of {d}' for bits, d in zip(whole['bits'], DIMENSIONS, strict=True))}."
+    )
     return lines
 
 
