@@ -376,14 +376,14 @@ def ablation() -> list[str]:
         [row["kind"], row["without"],
          *(f"{row[name] - whole[name]:+d}" for name in ("accused", "honest")),
          f"{row['nobody'] - whole['nobody']:+d}", f"{row['ari'] - whole['ari']:+.3f}",
-         *(f"{b - a:+.2f}" if b is not None else "" for a, b in zip(whole["bits"], row.get("bits", [None] * 4)))]
+         *(f"{b - a:+.2f}" for a, b in zip(whole["bits"], row["bits"], strict=True) if row["kind"] == "signal")]
         for row in sorted(part["rows"], key=lambda row: order[row["kind"]])
     ]  # fmt: skip
     head = ["kind", "without", "campaign accounts", "honest accounts", "honest, nobody guilty", "ARI", *DIMENSIONS]
     lines += table(head, rows)
     lines.append(
-        "\nThe last four columns are bits, the mean over campaign accounts (measured for signals alone): what a part adds,"
-        f" whether or not it decides. The whole has {', '.join(f'{bits:.1f} of {d}' for bits, d in zip(whole['bits'], DIMENSIONS, strict=True))}."
+        "\nThe last four columns are bits, the mean over campaign accounts, of signals alone: what one adds, deciding or "
+        f"not. With all there are {', '.join(map('{:.1f} of {}'.format, whole['bits'], DIMENSIONS))}."
     )
     return lines
 
