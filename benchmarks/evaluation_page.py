@@ -382,8 +382,8 @@ def ablation() -> list[str]:
     head = ["kind", "without", "campaign accounts", "honest accounts", "honest, nobody guilty", "ARI", *DIMENSIONS]
     lines += table(head, rows)
     lines.append(
-        "\nThe last four columns are bits, the mean over campaign accounts, of signals alone: what one adds, deciding or "
-        f"not. With all there are {', '.join(map('{:.1f} of {}'.format, whole['bits'], DIMENSIONS))}."
+        "\nThe last four columns are bits, the mean over campaign accounts, of signals alone: what one adds, deciding "
+        f"or not. With all there are {', '.join(map('{:.1f} of {}'.format, whole['bits'], DIMENSIONS))}."
     )
     return lines
 
