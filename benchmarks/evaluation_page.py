@@ -72,14 +72,14 @@ BLIND = """
 - **Two rings with one kind of question** lend each other a few accounts, and are one operator at some levels (the
   ARI column).
 - **Parts that brought nothing** on the worlds of the ablation (one seed at scale .4). Stages: seeds by control (they
-  found a ring of `plain_data` that manner now finds too), what random groups share, two hands told apart (.08
-  of the index on an earlier ablation's worlds), streams judged by themselves (they accuse parts of accounts, not
-  accounts), matched groups. Signals: none of source decides or adds a bit where one hand is proven, which is worth 14.7
-  by itself; with `coverage` or `skeleton_concentration` there are 1.6 bits of purpose fewer than without. Views: payment, the skeleton of what is asked, the
-  client and the conversation decide; the other 17 bring three accounts at most. Nothing was removed for it: most of
-  these are the only answer to something that these worlds do not have (a shared phone, an exit kept for months, logs
-  without text, a hand not proven), and a class of 46 was once kept out by two of them alone (137 honest accounts in
-  three of an earlier ablation's worlds).
+  found a ring of `plain_data` that manner now finds too), what random groups share, two hands told apart (.08 of the
+  index on an earlier ablation's worlds), streams judged by themselves (they accuse parts of accounts, not accounts),
+  matched groups. Signals: none of source decides or adds a bit where one hand is proven, which is worth 14.7 by
+  itself; with `coverage` or `skeleton_concentration` there are 1.6 bits of purpose fewer than without. Views:
+  payment, the skeleton of what is asked, the client and the conversation decide; the other 17 bring three accounts at
+  most. Nothing was removed for it: most of these are the only answer to something that these worlds do not have (a
+  shared phone, an exit kept for months, logs without text, a hand not proven), and a class of 46 was once kept out by
+  two of them alone (137 honest accounts in three of an earlier ablation's worlds).
 - **Members by words alone.** At `plain_data` the relays, pupils and application users that share some words with a
   ring were accused with it (14 beside 333 accounts, two worlds) until words had to be as large a part of what an
   account asks as of the others' (6 beside 327). The rest are relays: they pass real people's questions on, as the
