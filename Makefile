@@ -26,15 +26,17 @@ bench-walk: setup
 	$(BIN)/python benchmarks/walk.py
 bench-text: setup
 	$(BIN)/python benchmarks/text.py
-COSTS := paraphrase identities residential one_address low_rate cover no_skeleton rotation probe plain_data
+COSTS := paraphrase human_times identities residential one_address low_rate cover no_skeleton fresh_tasks reseller relay \
+  rotation probe grading stolen shared_proxy few_queries plain_data bare_interface independent
 bench-detection: setup
 	$(BIN)/python benchmarks/detection.py innocent
 	$(BIN)/python benchmarks/detection.py quiet
 	$(if $(PROMPTS),$(BIN)/python benchmarks/detection.py shuffled --prompts $(PROMPTS))
 	$(BIN)/python benchmarks/detection.py evasions
-	$(BIN)/python benchmarks/ablation.py
+	$(BIN)/python benchmarks/ablation.py --scale 0.4 --seed 12 --nobody 3
 	$(BIN)/python benchmarks/early.py
-	$(BIN)/python benchmarks/evasion_cost.py --scale 0.5 --growth 1.3 --levels '' $(COSTS)
+	$(BIN)/python benchmarks/early.py --by 6h
+	$(BIN)/python benchmarks/evasion_cost.py --scale 0.3 --growth 1.5 --levels '' $(COSTS)
 	$(BIN)/python benchmarks/streams.py
 	$(BIN)/python benchmarks/looks.py
 	$(BIN)/python benchmarks/evaluation_page.py
