@@ -338,7 +338,7 @@ def streams() -> list[str]:
         return []
     lines = [
         "\n## Streams: whose requests, not whose account\n",
-        "Events of accounts that mix, attributed one by one to the accused operators (`python benchmarks/streams.py`):\n",
+        "Events of accounts that mix, attributed one by one to accused operators (`python benchmarks/streams.py`):\n",
     ]
     rows = []
     for level, found in part["levels"].items():
