@@ -65,8 +65,8 @@ BLIND = """
   joins nobody to it any more; with that alone the one world of the old deal that was looked at again has none.
   In none of fifty worlds of the new deal is anybody accused.
 - **Three evasions together** (`reseller`, `stolen` and `no_skeleton`, scale .5, seeds 1 to 3): 135 of 315 campaign
-  accounts are accused, 8 % of the harvest in others' accounts is told from their owners' use, and of 54 owners of stolen
-  keys 25 are recognised and four accused. Without setting victims and streams apart 225 and 17 are accused.
+  accounts are accused, 8 % of the harvest in others' accounts is told from their owners' use, and of 54 owners of
+  stolen keys 25 are recognised and four accused. Without setting victims and streams apart 225 and 17 are accused.
 - **Small campaigns** whose volume and purpose stay within those of a single customer (12 accounts, 1,000 requests)
   are linked exactly and not accused.
 - **Wider content vectors** (256 dimensions and 512 features in place of 64 and 128) find 87 % in place of 55 % of
