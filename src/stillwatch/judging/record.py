@@ -33,7 +33,7 @@ FIRST_ACCUSED = pa.schema([
     ("events_gone", _i), ("events", _i), ("share_gone", _f), ("withdrawn", _d),
 ])  # fmt: skip
 """One row an account ever accused. `days` from its first event to that look; `events` in the whole log;
-`withdrawn`: first look from which on it was no longer accused, null if it is accused at the last one."""
+`withdrawn`: day of the first look from which on it was no longer accused, null if it is accused at the last one."""
 
 ACCUSED_OPERATORS = pa.schema([
     ("operator_id", _s), ("day", _d), ("until", TIME), ("fdr", _f), ("accounts", _i), ("events_gone", _i),
