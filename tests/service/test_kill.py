@@ -84,8 +84,8 @@ def test_after_a_kill_the_next_start_takes_up_what_was_left(tmp_path: Path) -> N
         service.kill()
     # helpers end with their parent, so the folder is free again
     with serving(tmp_path, limits="look_seconds = 1.0\n") as service:
-        found = service.until(120, waiting_events=0, accounts=7)
-        assert found["age_seconds"] == 0.0
+        found = service.until(120, age_seconds=0.0)
+        assert (found["waiting_events"], found["accounts"]) == (0, 7)
         assert found["run"] == "000001"
         with pytest.raises(AssertionError, match="in use by another process"):
             Service(tmp_path)

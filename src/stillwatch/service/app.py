@@ -313,7 +313,7 @@ def facts(live: Live) -> dict[str, Any]:
         "version": __version__, "mode": decisions.snapshot.mode, "killed": decisions.snapshot.killed,
         "run": None if decisions.run is None else decisions.run.name,
         "level": levels.level, "level_spent": levels.spent, "pending": len(levels.pending),
-        "age_seconds": live.fresh.age(), "look_seconds": None if last is None else last.seconds,
+        "age_seconds": live.fresh.age(live.committer.last), "look_seconds": None if last is None else last.seconds,
         "trouble": live.trouble(),
         "received_events": live.committer.events, "waiting_events": waiting.events, "waiting_bytes": waiting.bytes,
         "accounts": len(decisions.snapshot), "decided": len(decisions.snapshot.said),

@@ -71,12 +71,17 @@ class Freshness:
     trouble: str | None = None
     """Why the newest look could not be done."""
     waiting: Waiting = field(default_factory=Waiting)
+    """Counted once a second."""
 
-    def age(self) -> float | None:
-        """Seconds since the moment up to which everything durable is in the last run; 0 if nothing came since."""
+    def age(self, newest: int) -> float | None:
+        """Seconds since the moment up to which everything durable is in the last run; 0 if nothing came since.
+
+        `newest` is the parcel last made durable by this process. The count lags, and what a look has merged leaves the
+        store before its run is known here: that nothing waits is not enough.
+        """
         if self.last is None:
             return None
-        if not self.waiting.parcels:
+        if not self.waiting.parcels and newest <= self.last.upto:
             return 0.0
         return max(0.0, time.time() - self.last.began_at)
 
@@ -204,12 +209,12 @@ class Live:
             return
         await self.anew(looked.run, facts)
         self.fresh.last, self.fresh.trouble = looked, None
-        await self._tell(looked.run, facts)
-        await self.aside(memory.give_back)
         self.metrics.looks.labels("done").inc()
         self.metrics.look_seconds.set(looked.seconds)
         self.metrics.look_events.set(looked.events)
         self.metrics.looked_at.set(looked.began_at)
+        await self._tell(looked.run, facts)
+        await self.aside(memory.give_back)
         if self.children:
             self.fast.send(self._what_is_known())
         say("looked", seconds=round(looked.seconds, 2), merged=looked.merged, events=looked.events,
