@@ -6,7 +6,12 @@ Worlds are scanned once; without a part only what follows from it is done anew. 
 settings a user has (`judging.without`, `linking.without`); a stage by a stand-in that does nothing, given in `STAGES`
 (one that nobody calls ends the benchmark: the stage has moved). Verdicts say only what a part decides; what it adds is
 the bits of the four dimensions, in the mean over campaign accounts (those of the operator that each is in; none is 0).
-Writes benchmarks/results/detection/ablation.json as it goes; the page is made by benchmarks/evaluation_page.py.
+
+A part may be needed only where another is missing: `--given signal:elicitation view:payment` leaves those out
+everywhere, and what is left out besides is compared with that.
+
+Writes benchmarks/results/detection/ablation.json as it goes, with `--given` a list of such in ablation_given.json; the
+page is made by benchmarks/evaluation_page.py.
 """
 
 from __future__ import annotations
@@ -15,7 +20,8 @@ import argparse
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -31,7 +37,7 @@ from stillwatch.ingest.accounts import load_context
 from stillwatch.ingest.pseudonyms import Pseudonyms
 from stillwatch.judging import customers, matched
 from stillwatch.judging import hands as hand_evidence
-from stillwatch.linking import apart, embeddings, hands, manner, members, seeds, sources, strays, victims
+from stillwatch.linking import apart, embeddings, hands, manner, members, sources, strays, victims
 from stillwatch.linking.views import VIEWS
 from stillwatch.model import VICTIMS, Dimension
 from stillwatch.progress import SILENT
@@ -56,7 +62,6 @@ STAGES: dict[str, tuple[Replaced, ...]] = {
     "sources by embedding": ((embeddings, "points", lambda *_: None),),
     "manner beside content": ((manner, "scores", lambda sums: np.zeros((len(sums), 0))),),
     "sources by words": ((sources, "by_words", lambda *_: []),),
-    "seeds by control": ((seeds, "by_control", lambda *_: []),),
     "proof of one hand": (
         (hands, "in_one_hand", lambda shared, found, fdr: [hands._group(s) for s in found]),
         (hands, "priced", lambda shared, found, tested, fdr: found),
@@ -150,7 +155,26 @@ def total(rings: list[World], nobody: list[World], settings: Settings, linking: 
     }
 
 
-def parts(kinds: list[str]) -> Iterator[tuple[str, str, Settings, bool]]:
+@dataclass(frozen=True)
+class Given:
+    """What is left out everywhere."""
+
+    names: tuple[str, ...] = ()
+
+    def of(self, kind: str) -> tuple[str, ...]:
+        """Names of parts of a kind."""
+        return tuple(name.split(":", 1)[1] for name in self.names if name.split(":", 1)[0] == kind)
+
+    def settings(self, kind: str = "", name: str = "") -> Settings:
+        """Without these, and one more."""
+        more = {kind: (name,)}
+        return Settings(
+            judging=JudgingSettings(without=self.of("signal") + more.get("signal", ())),
+            linking=LinkingSettings(without=self.of("view") + more.get("view", ())),
+        )
+
+
+def parts(kinds: list[str], given: Given) -> Iterator[tuple[str, str, Settings, bool]]:
     """Kind, name, settings, and whether linking is concerned."""
     if "stage" in kinds:
         judged = {
@@ -158,25 +182,70 @@ def parts(kinds: list[str]) -> Iterator[tuple[str, str, Settings, bool]]:
             "matched groups (one pool instead)",
         }  # fmt: skip
         for name in STAGES:
-            yield "stage", name, Settings(), name not in judged
+            if name not in given.of("stage"):
+                yield "stage", name, given.settings(), name not in judged
     if "signal" in kinds:
-        for signal in all_signals():
-            if sum(other.dimension is signal.dimension for other in all_signals()) == 1:
+        left = [signal for signal in all_signals() if signal.name not in given.of("signal")]
+        for signal in left:
+            if sum(other.dimension is signal.dimension for other in left) == 1:
                 continue  # a dimension without signals is refused
-            yield "signal", signal.name, Settings(judging=JudgingSettings(without=(signal.name,))), False
+            yield "signal", signal.name, given.settings("signal", signal.name), False
     if "view" in kinds:
         for view in VIEWS.values():
-            if view.kind != "context":
-                yield "view", view.name, Settings(linking=LinkingSettings(without=(view.name,))), True
+            if view.kind != "context" and not view.given and view.name not in given.of("view"):
+                yield "view", view.name, given.settings("view", view.name), True
 
 
 def others(out: dict[str, Any], kinds: list[str]) -> list[dict[str, Any]]:
     """Rows of other kinds that stand in the results, if they are of these worlds and the whole is the same."""
-    path = RESULTS / "ablation.json"
-    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    before = next((one for one in written(out["given"]) if one["given"] == out["given"]), {})
     same = all(before.get(name) == list(out[name]) for name in ("worlds", "nobody"))
     same = same and before["whole"]["by_world"] == out["whole"]["by_world"]
     return [row for row in before["rows"] if row["kind"] not in kinds] if same else []
+
+
+def place(given: list[str]) -> Path:
+    """Where results are."""
+    return RESULTS / ("ablation_given.json" if given else "ablation.json")
+
+
+def written(given: list[str]) -> list[dict[str, Any]]:
+    """What is there already."""
+    if not place(given).exists():
+        return []
+    found = json.loads(place(given).read_text(encoding="utf-8"))
+    return found if given else [{"given": [], **found}]
+
+
+def write(out: dict[str, Any]) -> None:
+    """Beside the results of other things given."""
+    rest = [one for one in written(out["given"]) if one["given"] != out["given"]]
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    text = json.dumps([*rest, out] if out["given"] else out, indent=1)
+    place(out["given"]).write_text(text + "\n", encoding="utf-8")
+
+
+def measure(out: dict[str, Any], worlds: tuple[list[World], list[World]], kinds: list[str]) -> None:
+    """Rows of `out`, written as they come."""
+    rings, nobody = worlds
+    given = Given(tuple(out["given"]))
+    for world in (*rings, *nobody):
+        world.again(given.settings(), True)
+    out["whole"] = total(rings, nobody, given.settings(), False)
+    told("whole", out["whole"])
+    out["rows"] = others(out, kinds)
+    write(out)
+    linked = True
+    for kind, name, settings, linking in parts(kinds, given):
+        if not linking and not linked:
+            for world in (*rings, *nobody):
+                world.again(given.settings(), True)  # the operators of the whole again
+        with without(name) if kind == "stage" else nullcontext():
+            found = total(rings, nobody, settings, linking)
+        linked = not linking
+        out["rows"].append({"kind": kind, "without": name, **found})
+        told("without", kind, name, found)
+        write(out)
 
 
 def main() -> None:
@@ -185,7 +254,8 @@ def main() -> None:
     words.add_argument("--seed", type=int, default=0)
     words.add_argument("--nobody", type=int, default=4, help="worlds without a campaign")
     words.add_argument("--rings", nargs="+", default=RINGS, help="evasions of the worlds with rings")
-    words.add_argument("--kinds", nargs="+", default=["stage", "signal", "view"], help="others keep their figures")
+    words.add_argument("--kinds", nargs="*", default=["stage", "signal", "view"], help="others keep their figures")
+    words.add_argument("--given", nargs="*", default=[], help="left out everywhere, each KIND:NAME")
     words.add_argument("--keep", action="store_true")
     words.add_argument("--work", type=Path, default=WORK)
     given = words.parse_args()
@@ -202,31 +272,13 @@ def main() -> None:
         for k in range(100, 100 + given.nobody)
     ]
     out: dict[str, Any] = {
-        "scale": given.scale,
-        "seed": given.seed,
-        "worlds": given.rings,
+        "scale": given.scale, "seed": given.seed, "given": sorted(given.given), "worlds": list(given.rings),
         "nobody": [w.made.parent.name for w in nobody],
-    }
-    for world in (*rings, *nobody):
-        world.again(Settings(), True)
-    out["whole"] = total(rings, nobody, Settings(), False)
-    told("whole", out["whole"])
-    out["rows"] = others(out, given.kinds)
-    linked = True
-    for kind, name, settings, linking in parts(given.kinds):
-        if not linking and not linked:
-            for world in (*rings, *nobody):
-                world.again(Settings(), True)  # the operators of the whole again
-        if kind == "stage":
-            with without(name):
-                found = total(rings, nobody, settings, linking)
-        else:
-            found = total(rings, nobody, settings, linking)
-        linked = not linking
-        out["rows"].append({"kind": kind, "without": name, **found})
-        told("without", kind, name, found)
-        RESULTS.mkdir(parents=True, exist_ok=True)
-        (RESULTS / "ablation.json").write_text(json.dumps(out, indent=1) + "\n", encoding="utf-8")
+    }  # fmt: skip
+    with ExitStack() as stages:
+        for name in Given(tuple(given.given)).of("stage"):
+            stages.enter_context(without(name))
+        measure(out, (rings, nobody), given.kinds)
     if not given.keep:
         shutil.rmtree(given.work)
 

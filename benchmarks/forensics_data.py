@@ -29,6 +29,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy import stats
 
+from minhash import bands
 from stillwatch.engine.runfolder import RunFolder
 from stillwatch.forensics.data.corpus import open_corpus
 from stillwatch.forensics.data.index import Index, Known, build
@@ -38,7 +39,6 @@ from stillwatch.hashing import buffers
 from stillwatch.ingest.ingest import ingest
 from stillwatch.ingest.sketch import sketch_batch
 from stillwatch.ingest.text.fingerprint import Prints, fingerprints
-from stillwatch.ingest.text.kernel import sketch
 from stillwatch.settings import IngestSettings
 
 RESULTS = Path(__file__).parent / "results" / "forensics_data.json"
@@ -236,7 +236,7 @@ def recall(texts: Words, seed: int) -> dict[str, Any]:
     (8 of 4 rows over 3-word shingles, as prompts have) in common with it."""
     rng = np.random.default_rng(seed)
     whole = [" ".join(words) for words in texts]
-    ready, bands = index(whole), sketch(*buffers(pa.array(whole, pa.large_string()))).bands
+    ready, kept = index(whole), bands(whole)
     out: dict[str, Any] = {"texts": len(texts), "words": float(np.mean([len(words) for words in texts]))}
     for name, edit in EDITS.items():
         rows = [edit(rng, words, texts[int(rng.integers(len(texts)))]) for words in texts]
@@ -244,7 +244,7 @@ def recall(texts: Words, seed: int) -> dict[str, Any]:
         right = found.row == found.answer
         at = {kind: np.unique(found.row[right & (found.kind <= kind)]).size / len(rows) for kind in (EXACT, NEAR, LEAD)}
         wrong = np.unique(found.row[(found.kind <= NEAR) & ~np.isin(found.row, found.row[right])]).size
-        same = (sketch(*buffers(pa.array(rows, pa.large_string()))).bands == bands).any(axis=1).mean()
+        same = (bands(rows) == kept).all(axis=2).any(axis=1).mean()
         out[name] = {"exact": at[EXACT], "exact_or_near": at[NEAR], "or_lead": at[LEAD], "wrong": wrong,
                      "minhash_band": float(same)}  # fmt: skip
         say(f"recall {name:26s} exact or near {at[NEAR]:.4f}, with leads {at[LEAD]:.4f}; a MinHash band {same:.4f}")

@@ -14,8 +14,6 @@ import pyarrow as pa
 
 TIME = pa.timestamp("us", tz="UTC")
 
-BANDS = 8
-"""MinHash bands of an event (4 rows each, 32 permutations): two prompts share one at Jaccard ~ .59 with even odds."""
 VECTOR = 64
 """Components of an event's content vector, signed 8-bit."""
 
@@ -88,11 +86,9 @@ SKETCHES = _schema(
     # what is kept of the text: null where the log had none
     ("skeleton", pa.uint64()),         # the last user message, masked, whole
     ("lead_skeleton", pa.uint64()),    # its first words
-    ("trail_skeleton", pa.uint64()),   # its last words
     ("system_skeleton", pa.uint64()),  # the system instructions, masked
     ("tools_skeleton", pa.uint64()),   # names and parameters of the tools offered
     ("item", pa.uint64()),             # the last user message, normalised but not masked: what was asked
-    ("bands", pa.list_(pa.uint64(), BANDS)),
     ("vector", pa.list_(pa.int8(), VECTOR)),
     *((label, pa.float32()) for label in LABELS),
     ("words", pa.int32()), ("turns", pa.int32()), ("script", _s),
@@ -116,7 +112,7 @@ ANSWERS = _schema(
 (`ingest.text.fingerprint`). `text`: all words in order; `fingerprints`: runs of words that are not the prompt's."""
 
 SKELETONS = _schema(("skeleton", pa.uint64()), ("part", _s), ("text", _s), ("events", _i))
-"""Masked text of skeletons that repeat, for exemplars: part is system, lead, trail or whole."""
+"""Masked text of skeletons that repeat, for exemplars: part is system, lead or whole."""
 
 TRAITS = _schema(("account_id", _s), ("view", _s), ("token", _s), ("n", _i))
 """A value that accounts can share: `n` events (or 1) of the account carry `token` in `view`. Merges by adding n."""

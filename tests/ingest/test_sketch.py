@@ -17,7 +17,7 @@ from stillwatch.settings import IngestSettings
 
 quick = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 TEXT = st.text(st.characters(codec="utf-8"), max_size=200)
-TEXTUAL = ["skeleton", "lead_skeleton", "trail_skeleton", "item", "bands", "vector", *LABELS, "words", "script"]
+TEXTUAL = ["skeleton", "lead_skeleton", "item", "vector", *LABELS, "words", "script"]
 
 
 def run(*rows: Any, **options: Any) -> SketchColumns:
@@ -36,7 +36,7 @@ def said(text: str, role: str = "user") -> dict[str, Any]:
 
 
 def same_skeleton(a: str, b: str) -> bool:
-    names = ("skeleton", "lead_skeleton", "trail_skeleton")
+    names = ("skeleton", "lead_skeleton")
     first, second = one(a), one(b)
     return [first[name] for name in names] == [second[name] for name in names]
 
@@ -181,11 +181,10 @@ def test_other_words_are_another_skeleton() -> None:
     assert one("What  is\nit?")["item"] == one(" what is it? ")["item"] != one("what is it")["item"]
 
 
-def test_lead_and_trail_end_where_the_filling_begins() -> None:
+def test_the_lead_ends_where_the_filling_begins() -> None:
     a = one("Classify the sentiment of this review: the film was a bore\nAnswer with one single word")
     b = one("Classify the sentiment of this review: I loved every minute of it, truly\nAnswer with one single word")
     assert a["lead_skeleton"] == b["lead_skeleton"]
-    assert a["trail_skeleton"] == b["trail_skeleton"]
     assert a["skeleton"] != b["skeleton"]
 
 
@@ -198,7 +197,7 @@ def test_skeletons_that_repeat_have_their_masked_text() -> None:
     found = run(*(f'Add {k} to "{k}" and <b>stop</b>' for k in range(REPEATS)), "rare words", "rare words")
     assert found.skeletons.schema.equals(SKELETONS)
     rows = found.skeletons.to_pylist()
-    assert {row["part"] for row in rows} == {"whole", "lead", "trail"}
+    assert {row["part"] for row in rows} == {"whole", "lead"}
     assert {row["text"] for row in rows} == {"add <number> to <quoted> and b stop b"}
     assert {row["events"] for row in rows} == {REPEATS}
     assert rows[0]["skeleton"] in found.columns.column("skeleton").to_pylist()

@@ -12,7 +12,6 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from stillwatch.hashing import OFFSET, buffers, hash64, mix64
 from stillwatch.ingest.text import lexical
@@ -25,7 +24,7 @@ from stillwatch.ingest.text.show import PARTS, masked, masked_rows
 from stillwatch.ingest.text.spans import WORD
 from stillwatch.ingest.text.tokens import STEM, tokens
 from stillwatch.ingest.text.vector import SCALE
-from stillwatch.model import BANDS, LABELS, PROFILE, VECTOR
+from stillwatch.model import LABELS, PROFILE, VECTOR
 
 quick = settings(deadline=None, max_examples=80)
 MASK = 2**64 - 1
@@ -81,7 +80,6 @@ def test_skeletons_are_sequences(words: list[str]) -> None:
     found = sketched(" ".join(words))
     assert int(found.skeleton[0]) == mix64(chain(hashes))
     assert int(found.lead[0]) == mix64(chain(hashes[: lexical.EDGE]))
-    assert int(found.trail[0]) == mix64(chain(hashes[-lexical.EDGE :] if hashes else []))
     assert int(found.words[0]) == len(words)
 
 
@@ -101,14 +99,6 @@ def test_item_is_the_whole_text_with_blanks_collapsed(text: str) -> None:
     assert int(sketched(text).item[0]) == mix64(chain([*values, 8 - len(blocks[-1])]))
 
 
-def naive_bands(words: list[int]) -> list[int]:
-    width = min(len(words), 3)
-    shingles = [mix64(chain(words[k : k + width])) >> 32 for k in range(len(words) - width + 1)]
-    pairs = zip(lexical.MULTIPLY.tolist(), lexical.ADD.tolist(), strict=True)
-    least = [min((s * a + b) % 2**32 for s in shingles) for a, b in pairs]
-    return [mix64(chain([band, *least[4 * band : 4 * band + 4]])) for band in range(BANDS)]
-
-
 @quick
 @given(
     st.lists(st.text(st.sampled_from('abcXYZ ,.:\n1é“”"`/@'), max_size=60), min_size=1, max_size=4),
@@ -121,28 +111,6 @@ def test_compiled_code_masks_as_python_does(texts: list[str], part: str, most: i
     data, offsets = buffers(pa.array(texts, pa.large_string()))
     rows = list(range(len(texts)))[::-1]
     assert masked_rows(data, offsets, rows, part, most) == [masked(texts[row].encode(), part)[:most] for row in rows]
-
-
-@quick
-@given(WORDS.filter(bool))
-def test_bands(words: list[str]) -> None:
-    assert sketched(" ".join(words)).bands[0].tolist() == naive_bands([hash64(fold(word)) for word in words])
-
-
-@pytest.mark.parametrize("shared", [20, 60, 100, 140])
-def test_permutations_collide_as_often_as_jaccard_says(shared: int) -> None:
-    trials, rng = 300, np.random.default_rng(shared)
-    least = np.empty((2, lexical.PERMUTATIONS), np.uint32)
-    room, hits = np.empty(500, np.uint32), 0
-    for _ in range(trials):
-        common, a, b = rng.integers(0, 2**63, shared + 2), rng.integers(0, 2**63, 60), rng.integers(0, 2**63, 60)
-        for k, own in enumerate((a, b)):
-            words = np.concatenate([common, own]).astype(np.uint64)
-            lexical.minhash(words, len(words), room, least[k])
-        hits += int((least[0] == least[1]).sum())
-    # `shared` shingles lie in both texts, and 60 more in each alone
-    low, high = stats.binom.interval(0.9999, trials * lexical.PERMUTATIONS, shared / (shared + 120))
-    assert low <= hits <= high
 
 
 def naive_vector(words: list[str]) -> list[int]:

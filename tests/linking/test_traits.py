@@ -33,14 +33,12 @@ def sketches(count: int, seed: int) -> pa.Table:
         "account_id": [f"a{x}" for x in rng.integers(0, 12, count)],
         "model": [f"m{x}" for x in rng.integers(0, 2, count)],
         "lead_skeleton": draw(5),
-        "trail_skeleton": draw(5),
         "system_skeleton": draw(4),
         "item": draw(60),
         "turns": [None if x == 0 else int(x) for x in rng.integers(0, 4, count)],
         "address": [None if x == 0 else f"it's {x}" for x in rng.integers(0, 9, count)],
         "asn": rng.integers(1, 4, count).tolist(),
         "user_agent": [None if x == 0 else f"ua|{x}" for x in rng.integers(0, 3, count)],
-        "bands": [[int(x)] * 8 for x in rng.integers(0, 40, count)],
         "max_tokens": [None if x == 0 else 100 for x in rng.integers(0, 2, count)],
     }
     return pa.table([pa.array(columns[f.name], f.type) for f in SKETCHES], schema=SKETCHES)
@@ -55,14 +53,11 @@ def expected(table: pa.Table) -> Counter[tuple[str, str, str]]:
         tokens = {
             "lead_skeleton": lead,
             "system_skeleton": row["system_skeleton"],
-            "frame": None if lead is None or row["trail_skeleton"] is None else f"{lead}|{row['trail_skeleton']}",
-            "item": item,
             "item_sample": None if item is None or item % 4 else f"{'-' if lead is None else lead}:{item}",
             "address": row["address"],
             "carrier": row["asn"],
             "client": None if row["user_agent"] is None else f"{row['user_agent']}|-",
             "parameters": None if row["max_tokens"] is None else f"{row['max_tokens']}|-|-",
-            "near_duplicate": row["bands"][0],
             "active_hour": at // 3600 if row["turns"] in (None, 1) else None,
             "model_day": f"{row['model']}|{row['time']:%Y-%m-%d}",
         }

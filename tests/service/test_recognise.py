@@ -44,13 +44,13 @@ def run_of(folder: Path, held: dict[str, list[tuple[str, str]]], **operators: li
 
 def random_run(folder: Path, seed: int, honest: int = 300) -> tuple[RunFolder, dict[str, list[tuple[str, str]]]]:
     rng = np.random.default_rng(seed)
-    views = ["lead_skeleton", "address", "client", "key", "frame", "active_hour"]
+    views = ["lead_skeleton", "address", "client", "key", "system_skeleton", "tools", "active_hour"]
     held: dict[str, list[tuple[str, str]]] = {}
     for n in range(honest):
         some = {(str(rng.choice(views)), f"t{int(rng.pareto(1.0) * 3) % 60}") for _ in range(int(rng.integers(1, 12)))}
         held[f"h{n}"] = sorted(some)
     for account in RING:
-        some = {("lead_skeleton", "mark"), ("address", f"exit{rng.integers(2)}"), ("client", "t1"), ("frame", "t2")}
+        some = {("lead_skeleton", "mark"), ("address", f"exit{rng.integers(2)}"), ("client", "t1"), ("tools", "t2")}
         held[account] = sorted(one for one in some if rng.random() < 0.9)
     return run_of(folder, held, op=RING), held
 
@@ -113,9 +113,9 @@ def test_the_stated_upper_bound_covers(tmp_path: Path) -> None:
 
 def test_one_fact_alone_recognises_nobody(tmp_path: Path) -> None:
     held: dict[str, list[tuple[str, str]]] = {f"h{n}": [("client", "common")] for n in range(100_000)}
-    held |= {name: [("lead_skeleton", "rare"), ("frame", "rare"), ("item", "rare")] for name in RING}
+    held |= {name: [("system_skeleton", "rare"), ("tools", "rare")] for name in RING}
     known = recognise.build(run_of(tmp_path / "run", held, op=RING), 1e-3)
-    assert max(known.tokens["bits"].to_pylist()) > known.threshold  # a text as rare as can be, three times over
+    assert max(known.tokens["bits"].to_pylist()) > known.threshold  # a text as rare as can be, twice over
     assert known.operators["op"]["recognised"] == 0
 
 

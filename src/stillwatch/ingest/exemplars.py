@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from stillwatch.engine.base import Engine
 from stillwatch.model import SKELETONS
 
-_PARTS = {"whole": "skeleton", "lead": "lead_skeleton", "trail": "trail_skeleton", "system": "system_skeleton"}
+_PARTS = {"whole": "skeleton", "lead": "lead_skeleton", "system": "system_skeleton"}
 
 
 class Exemplars:

@@ -17,7 +17,7 @@ from stillwatch.ingest.text.kernel import Lexical, nothing, sketch
 from stillwatch.ingest.text.messages import instructions, tool_names
 from stillwatch.ingest.text.show import masked_rows
 from stillwatch.ingest.text.unicode import SCRIPTS
-from stillwatch.model import BANDS, LABELS, SKELETONS, SKETCHES, VECTOR
+from stillwatch.model import LABELS, SKELETONS, SKETCHES, VECTOR
 from stillwatch.settings import IngestSettings
 
 SketchSettings: TypeAlias = IngestSettings
@@ -55,8 +55,7 @@ def sketch_batch(events: pa.RecordBatch | pa.Table, settings: SketchSettings | N
     names = [field.name for field in SKETCHES if field.name in columns]
     batch = pa.RecordBatch.from_arrays([columns[name].cast(SKETCHES.field(name).type) for name in names], names=names)
     asked = (user.data, user.offsets)
-    parts = [("whole", "skeleton", asked), ("lead", "lead_skeleton", asked), ("trail", "trail_skeleton", asked),
-             ("system", "system_skeleton", told)]  # fmt: skip
+    parts = [("whole", "skeleton", asked), ("lead", "lead_skeleton", asked), ("system", "system_skeleton", told)]
     repeated = [_repeated(part, columns[name], *texts) for part, name, texts in parts if settings.exemplars]
     skeletons = pa.concat_batches([_NO_SKELETONS, *repeated])
     answers, long = _answers(events, user, settings)
@@ -125,10 +124,8 @@ def _columns(user: Texts, asks: Lexical, told: Lexical) -> dict[str, pa.Array]:
     out = {
         "skeleton": pa.array(asks.skeleton, mask=wordless),
         "lead_skeleton": pa.array(asks.lead, mask=edgeless),
-        "trail_skeleton": pa.array(asks.trail, mask=edgeless),
         "system_skeleton": pa.array(told.skeleton, mask=told.words == 0),
         "item": pa.array(asks.item, mask=none),
-        "bands": pa.FixedSizeListArray.from_arrays(pa.array(asks.bands.ravel()), BANDS, mask=pa.array(wordless)),
         "vector": pa.FixedSizeListArray.from_arrays(pa.array(asks.vector.ravel()), VECTOR, mask=pa.array(wordless)),
         "words": pa.array(asks.words, mask=none),
         "turns": pa.array(user.turns, mask=user.turns < 0),

@@ -50,8 +50,6 @@ class Group:
     """Log p that people with one place and no more hold them (`means`)."""
     near: Floats = field(default_factory=lambda: np.empty(0))
     """Of each member how far it leans the members' way in what it asks, typically 1, [members]; empty if not known."""
-    price: float = 0.0
-    """Nats that its evidence of one hand must pay (`sources.Source`)."""
 
     def only(self, some: np.ndarray) -> Group:
         """Those of its members that are flagged, [members]."""
@@ -117,18 +115,13 @@ def mostly_inside(small: Ints, large: Ints) -> bool:
 
 
 def merged(a: Group, b: Group) -> Group:
-    """Members of both, each with the better of its log p.
-
-    At the price of the cheaper one if that holds most of them (it was found without the search), else of the dearer.
-    """
+    """Members of both, each with the better of its log p."""
     members = np.union1d(a.members, b.members)
     log_p = np.zeros(len(members))
     for group in (a, b):
         place = np.searchsorted(members, group.members)
         log_p[place] = np.minimum(log_p[place], group.member_log_p)
-    cheap, dear = sorted((a, b), key=lambda group: group.price)
-    price = cheap.price if 2 * len(cheap.members) >= len(members) else dear.price
-    return Group(members, log_p, np.ones(len(members), dtype=bool), price=price)
+    return Group(members, log_p, np.ones(len(members), dtype=bool))
 
 
 def overlapping(found: Sequence[Group]) -> list[Group]:

@@ -24,7 +24,6 @@ from stillwatch.linking import (
     hands,
     members,
     operators,
-    seeds,
     sources,
     strays,
 )
@@ -111,8 +110,6 @@ def link(
         known = declared(nodes, accounts)
         where = embeddings.points(profiles, nodes, ~known)
         texts_found = sources.sources(held, where, known, rank, seed, settings.fdr)
-        if where is not None:
-            texts_found += seeds.by_control(control, pairs, where, of, clump, rank, settings.fdr, seed)
         shared = hands.Shared(control, strong, rank)
         parts = hands.in_one_hand(shared, texts_found, settings.fdr)
         words = sources.tokens(held)

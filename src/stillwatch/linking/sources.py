@@ -49,8 +49,6 @@ class Source:
     members: Ints
     log_p: Floats
     """Natural log, of each member, [members]."""
-    price: float = 0.0
-    """Nats that control evidence for it must pay, because it was searched by such evidence."""
 
 
 def tokens(traits: Traits) -> tuple[sp.csr_matrix, Floats]:

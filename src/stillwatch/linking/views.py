@@ -9,6 +9,7 @@
 - application: the application explains it, so the null takes the popularity among its users where that is higher.
 - broad: the application explains only tokens that at least half of its users hold (a gateway's own address).
 - one: only the token with most events counts, because an account's tokens (versions of a client) are one choice.
+- given: a scan writes none; for tables of traits that somebody else made.
 - single: keep tokens that only one account holds. They cannot link, but that most accounts have a card of their own is
   what makes a ring's cards odd; signals need some as well. Elsewhere they are dropped, to save room.
 
@@ -38,6 +39,7 @@ class View:
     broad: bool = False
     one: bool = False
     single: bool = False
+    given: bool = False
 
 
 VIEWS: dict[str, View] = {
@@ -71,27 +73,21 @@ VIEWS: dict[str, View] = {
             single=True,
         ),
         View("signup_burst", "control", "registration", "ten minutes of sign-up", region=True, single=True),
-        View("skeleton_hour", "context", "", "template in one hour; a scan writes none", region=True, application=True),
-        View(
-            "skeleton_10min",
-            "context",
-            "",
-            "template in ten minutes; a scan writes none",
-            region=True,
-            application=True,
-        ),
+        View("skeleton_hour", "context", "", "template in one hour", region=True, application=True, given=True),
+        View("skeleton_10min", "context", "", "template in ten minutes", region=True, application=True, given=True),
         # a fixed address would count once a day: 198 strangers on rented servers proved a hand by it in 25 M events;
         # without it (and with `merging.needed`) ARI over eight evasions, scale 1, seed 11, was .63 after .34
-        View("address_day", "context", "", "exact address on one day; a scan writes none", region=True, broad=True),
-        View("item_hour", "context", "", "exact prompt in one hour; a scan writes none", region=True, application=True),
+        View("address_day", "context", "", "exact address on one day", region=True, broad=True, given=True),
+        View("item_hour", "context", "", "exact prompt in one hour", region=True, application=True, given=True),
         # one source of text
         View("system_skeleton", "content", "system", "system instructions, masked", region=True, single=True),
         View("tools", "content", "system", "tools offered", region=True),
         View("lead_skeleton", "content", "text", "first words of the prompt, masked", region=True, single=True),
-        View("frame", "content", "text", "first and last words together", region=True),
-        View("skeleton", "content", "text", "whole prompt, masked", region=True),
-        View("near_duplicate", "content", "text", "a MinHash band", region=True),
-        View("item", "content", "text", "exact prompt", region=True),
+        # half of all traits once, and no verdict on ten worlds with rings was another without all four
+        View("frame", "content", "text", "first and last words together", region=True, given=True),
+        View("skeleton", "content", "text", "whole prompt, masked", region=True, given=True),
+        View("near_duplicate", "content", "text", "a MinHash band", region=True, given=True),
+        View("item", "content", "text", "exact prompt", region=True, given=True),
         View("parameters", "content", "parameters", "max_tokens, temperature and top_p", region=True, one=True),
         View("profile", "content", "profile", "cell of the kernel mean embedding", region=True),
         # context

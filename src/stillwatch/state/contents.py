@@ -16,9 +16,9 @@ from stillwatch.model import PROFILE, SKELETONS, SKETCHES
 from stillwatch.signals import all_signals
 from stillwatch.signals.summarise import columns
 
-FORMAT = 1
+FORMAT = 2
 """Of the folder."""
-DERIVING = 2
+DERIVING = 3
 """To be raised when summaries, traits or profiles come to mean something else under the same names."""
 
 

@@ -9,24 +9,22 @@ import numpy as np
 import numpy.typing as npt
 
 from stillwatch.ingest.text.labels import cues, label
-from stillwatch.ingest.text.lexical import PERMUTATIONS, Masked, bands, edges, ends, item, mask, minhash, whole
+from stillwatch.ingest.text.lexical import Masked, edge, item, lead, mask, whole
 from stillwatch.ingest.text.tokens import scratch, tokenise
 from stillwatch.ingest.text.unicode import SCRIPTS, tables
 from stillwatch.ingest.text.vector import vector
-from stillwatch.model import BANDS, LABELS, VECTOR
+from stillwatch.model import LABELS, VECTOR
 
 KANA, HAN = SCRIPTS.index("kana"), SCRIPTS.index("han")
 
 
 class Lexical(NamedTuple):
-    """Sketches of n texts, see `model.SKETCHES`. Where `edged` is 0 there is no word for a lead or trail; where `words`
-    is 0 there is no token at all. `script` is the place in `unicode.SCRIPTS`."""
+    """Sketches of n texts, see `model.SKETCHES`. Where `edged` is 0 there is no word for a lead; where `words` is 0
+    there is no token at all. `script` is the place in `unicode.SCRIPTS`."""
 
     skeleton: npt.NDArray[np.uint64]
     lead: npt.NDArray[np.uint64]
-    trail: npt.NDArray[np.uint64]
     item: npt.NDArray[np.uint64]
-    bands: npt.NDArray[np.uint64]
     vector: npt.NDArray[np.int8]
     labels: npt.NDArray[np.float32]
     words: npt.NDArray[np.int32]
@@ -45,20 +43,17 @@ def _script(counts):  # type: ignore[no-untyped-def]
 
 @nb.njit(cache=True, nogil=True)
 def _rows(data, offsets, T, S, M, C, out):  # type: ignore[no-untyped-def]
-    shingles, least = np.empty(len(S.word), np.uint32), np.empty(PERMUTATIONS, np.uint32)
     sums, last = np.empty(VECTOR, np.int64), np.empty(64, np.int64)
     best, sure = np.empty(len(C.label), np.float64), np.empty(len(LABELS), np.float64)
     for row in range(len(out.words)):
         a, b = offsets[row], offsets[row + 1]
         n = tokenise(data, a, b, T, S)
         m = mask(S, n, M)
-        lead, trail = edges(S, M, m)
-        out.words[row], out.edged[row] = n, lead > 0
+        first = edge(S, M, m)
+        out.words[row], out.edged[row] = n, first > 0
         out.skeleton[row] = whole(M, m)
-        out.lead[row], out.trail[row] = ends(M, m, lead, trail)
+        out.lead[row] = lead(M, first)
         out.item[row] = item(data, a, b, T.kind, T.fold)
-        minhash(S.word, n, shingles, least)
-        bands(least, out.bands[row])
         vector(data, S, n, sums, out.vector[row])
         label(S, n, C, last, best, sure)
         for kind in range(len(sure)):
@@ -68,9 +63,9 @@ def _rows(data, offsets, T, S, M, C, out):  # type: ignore[no-untyped-def]
 
 def nothing(n: int) -> Lexical:
     """Zeros for n texts: room to fill, and all there is to say where none has a word."""
-    hashes = [np.zeros(n, np.uint64) for _ in range(4)]
+    hashes = [np.zeros(n, np.uint64) for _ in range(3)]
     return Lexical(
-        hashes[0], hashes[1], hashes[2], hashes[3], np.zeros((n, BANDS), np.uint64), np.zeros((n, VECTOR), np.int8),
+        hashes[0], hashes[1], hashes[2], np.zeros((n, VECTOR), np.int8),
         np.zeros((n, len(LABELS)), np.float32), np.zeros(n, np.int32), np.zeros(n, np.int8), np.zeros(n, np.int8),
     )  # fmt: skip
 

@@ -1,8 +1,4 @@
-"""Tokens -> the numbers kept of a text: skeletons, item, MinHash bands, content vector.
-
-MinHash (Broder 1997): 32 permutations (a h + b) mod 2^32 of hashed 3-word shingles, 8 bands of 4 rows. Vector: signed
-feature hashing (Weinberger et al. 2009) into 64 dimensions, square-rooted, of unit length.
-"""
+"""Tokens -> the hashes kept of a text: skeletons and item."""
 
 from __future__ import annotations
 
@@ -15,25 +11,17 @@ import numpy.typing as npt
 from stillwatch.hashing import OFFSET, chain, mix, mix64
 from stillwatch.ingest.text.spans import WORD, decode, kind_of
 from stillwatch.ingest.text.unicode import IGNORED, SPACE
-from stillwatch.model import BANDS
 
 EDGE = 12
-"""Words of the lead and of the trail; two characters of a script without spaces count as one word."""
+"""Words of the lead; two characters of a script without spaces count as one word."""
 OPENING = 3
 """Words after which the end of a line or a colon ends the lead: what follows is what the template was filled with."""
 WHOLE = 32
 """Words at either end of a long text that the whole skeleton keeps; what lies between is payload."""
-ROWS = 4
-PERMUTATIONS = BANDS * ROWS
-SHINGLE = 3
 MASKS = np.array([mix64(1000 + kind) for kind in range(6)], np.uint64)
 """What stands for a marked token in a skeleton, by kind; the last is the payload."""
 PAYLOAD = MASKS[5]
 
-_draws = [mix64(0x5EED + k) for k in range(2 * PERMUTATIONS)]
-MULTIPLY = np.array([(draw & 0xFFFFFFFF) | 1 for draw in _draws[::2]], np.uint32)
-ADD = np.array([draw & 0xFFFFFFFF for draw in _draws[1::2]], np.uint32)
-_FIRST = np.uint32(0xFFFFFFFF)
 _BLANK, _BYTE = np.uint64(32), np.uint64(8)
 PLAIN = np.array([ord(chr(c).lower()) if 33 <= c <= 126 else 0 for c in range(256)], np.uint64)
 """Visible ASCII in lower case, 0 for every other byte."""
@@ -66,8 +54,8 @@ def mask(S, n, M):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def edges(S, M, m):  # type: ignore[no-untyped-def]
-    """(masked words of the lead, first masked word of the trail); (0, m) where there are no plain words at all."""
+def edge(S, M, m):  # type: ignore[no-untyped-def]
+    """How many of m masked words are the lead; 0 where there are no plain words at all."""
     units, plain, lead = 0, 0, 0
     while lead < m and units < 2 * EDGE:
         k = M.token[lead]
@@ -77,16 +65,7 @@ def edges(S, M, m):  # type: ignore[no-untyped-def]
         units += size
         plain += size if S.kind[k] == WORD else 0
         lead += 1
-    found, units, plain, trail = plain, 0, 0, m
-    while trail > 0 and units < 2 * EDGE:
-        trail -= 1
-        k = M.token[trail]
-        size = 2 - int(S.single[k])
-        units += size
-        plain += size if S.kind[k] == WORD else 0
-        if S.gap[k] and plain >= 2 * OPENING:
-            break
-    return (lead if found else 0), (trail if plain else m)
+    return lead if plain else 0
 
 
 @nb.njit(cache=True, nogil=True)
@@ -109,9 +88,9 @@ def whole(M, m):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def ends(M, m, lead, trail):  # type: ignore[no-untyped-def]
-    """(lead, trail) skeletons of the edges that `edges` gave."""
-    return mix(_sequence(M.word, 0, lead)), mix(_sequence(M.word, trail, m))
+def lead(M, first):  # type: ignore[no-untyped-def]
+    """Skeleton of the `first` masked words."""
+    return mix(_sequence(M.word, 0, first))
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
@@ -164,28 +143,3 @@ def item(data, a, b, kinds, folds):  # type: ignore[no-untyped-def]
         if room == 0:
             h, block, room = chain(h, block), np.uint64(0), 8
     return mix(chain(chain(h, block), np.uint64(room)))
-
-
-@nb.njit(cache=True, nogil=True)
-def minhash(words, n, shingles, out):  # type: ignore[no-untyped-def]
-    """Least value of each permutation over the shingles of n words; a shorter text is one shingle."""
-    width = min(n, SHINGLE)
-    count = n - width + 1 if n > 0 else 0
-    for k in range(count):
-        shingles[k] = np.uint32(mix(_sequence(words, k, k + width)) >> np.uint64(32))
-    for p in range(PERMUTATIONS):
-        a, b, least = MULTIPLY[p], ADD[p], _FIRST
-        # 32-bit lanes: the compiler makes vector instructions of this loop
-        for k in range(count):
-            least = min(least, np.uint32(shingles[k] * a + b))
-        out[p] = least
-
-
-@nb.njit(cache=True, nogil=True)
-def bands(least, out):  # type: ignore[no-untyped-def]
-    """Hash of each band's number and rows."""
-    for band in range(BANDS):
-        h = chain(OFFSET, np.uint64(band))
-        for row in range(ROWS):
-            h = chain(h, np.uint64(least[band * ROWS + row]))
-        out[band] = mix(h)

@@ -9,13 +9,13 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.ingest.text.lexical import WHOLE, Masked, edges, mask
+from stillwatch.ingest.text.lexical import WHOLE, Masked, edge, mask
 from stillwatch.ingest.text.spans import WORD
 from stillwatch.ingest.text.tokens import PLACEHOLDERS, Scratch, scratch, tokenise, tokens
 from stillwatch.ingest.text.unicode import tables
 
 PAYLOAD = "<payload>"
-PARTS = ("whole", "system", "lead", "trail")
+PARTS = ("whole", "system", "lead")
 _SIGNS = [word.encode() for word in (*PLACEHOLDERS, PAYLOAD)]
 _SIGN = np.frombuffer(b"".join(_SIGNS), np.uint8)
 _SIGN_AT = np.cumsum([0, *map(len, _SIGNS)])
@@ -23,12 +23,11 @@ _SIGN_AT = np.cumsum([0, *map(len, _SIGNS)])
 
 
 def masked(text: bytes, part: str = "whole") -> str:
-    """Masked words of `part` (whole, system, lead, trail) of a text in UTF-8, a blank between them."""
+    """Masked words of `part` (whole, system, lead) of a text in UTF-8, a blank between them."""
     found, room, m = _masked(text)
     token = room.token[:m]
-    if part in ("lead", "trail"):
-        lead, trail = edges(found, room, m)
-        words = _words(text, found, token[:lead] if part == "lead" else token[trail:])
+    if part == "lead":
+        words = _words(text, found, token[: edge(found, room, m)])
     elif m > 2 * WHOLE:
         words = [*_words(text, found, token[:WHOLE]), PAYLOAD, *_words(text, found, token[m - WHOLE :])]
     else:
@@ -75,11 +74,10 @@ def _write(data, offsets, rows, part, T, S, M, out, ends):  # type: ignore[no-un
     for k in range(len(rows)):
         n = tokenise(data, offsets[rows[k]], offsets[rows[k] + 1], T, S)
         m = mask(S, n, M)
-        first, last, payload = 0, m, m > 2 * WHOLE
-        if part >= 2:
-            lead, trail = edges(S, M, m)
-            first, last, payload = (0, lead, False) if part == 2 else (trail, m, False)
-        w, j = 0, first
+        last, payload = m, m > 2 * WHOLE
+        if part == 2:
+            last, payload = edge(S, M, m), False
+        w, j = 0, 0
         while j < last and w >= 0 and w < out.shape[1]:
             if payload and j == WHOLE:
                 w = _put(_SIGN, _SIGN_AT[5], _SIGN_AT[6], out[k], w)
