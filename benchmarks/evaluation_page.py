@@ -161,7 +161,7 @@ def interval(hits: int, of: int) -> str:
     return f"{hits:,} of {of:,} ({low:.4f} to {high:.4f})"
 
 
-def read(name: str) -> Row | None:
+def read(name: str) -> Any:
     """A result, None if it was not made."""
     path = RESULTS / name
     return json.loads(path.read_text()) if path.exists() else None
@@ -376,20 +376,42 @@ def ablation() -> list[str]:
         f"{whole['accused']:,} of {whole['campaign']:,} campaign accounts accused, {whole['honest']} honest ones, "
         f"{whole['nobody']} honest ones where nobody is guilty. Differences to that:\n",
     ]
-    order = {"stage": 0, "signal": 1, "view": 2}
-    rows = [
+    lines += table(ABLATED, _differences(part))
+    lines.append(
+        "\nThe last four columns are bits, the mean over campaign accounts, of signals alone: what one adds, deciding "
+        f"or not. With all there are {', '.join(map('{:.1f} of {}'.format, whole['bits'], DIMENSIONS))}."
+    )
+    return lines + backups()
+
+
+ABLATED = ["kind", "without", "campaign accounts", "honest accounts", "honest, nobody guilty", "ARI", *DIMENSIONS]
+
+
+def _differences(part: Row) -> list[list[Any]]:
+    """Of each row of an ablation to its whole, stages first."""
+    whole, order = part["whole"], {"stage": 0, "signal": 1, "view": 2}
+    return [
         [row["kind"], row["without"],
          *(f"{row[name] - whole[name]:+d}" for name in ("accused", "honest")),
          f"{row['nobody'] - whole['nobody']:+d}", f"{row['ari'] - whole['ari']:+.3f}",
          *(f"{bits - whole['bits'][d]:+.2f}" for d, bits in enumerate(row.get("bits", ())))]
         for row in sorted(part["rows"], key=lambda row: order[row["kind"]])
     ]  # fmt: skip
-    head = ["kind", "without", "campaign accounts", "honest accounts", "honest, nobody guilty", "ARI", *DIMENSIONS]
-    lines += table(head, rows)
-    lines.append(
-        "\nThe last four columns are bits, the mean over campaign accounts, of signals alone: what one adds, deciding "
-        f"or not. With all there are {', '.join(map('{:.1f} of {}'.format, whole['bits'], DIMENSIONS))}."
-    )
+
+
+def backups() -> list[str]:
+    """What parts bring where another is missing."""
+    parts: list[Row] = read("detection/ablation_given.json") or []
+    lines: list[str] = []
+    for part in parts:
+        whole, left_out = part["whole"], ", ".join(f"`{name.split(':', 1)[1]}`" for name in part["given"])
+        lines += [
+            f"\nOn the same worlds with {left_out} left out everywhere (`--given`), as where a log has none of it or a "
+            f"ring gives no cause for it: {whole['accused']:,} of {whole['campaign']:,} campaign accounts accused, "
+            f"{whole['honest']} honest ones, {whole['nobody']} where nobody is guilty. "
+            + ("Differences to that:\n" if part["rows"] else ""),
+        ]
+        lines += table(ABLATED, _differences(part)) if part["rows"] else []
     return lines
 
 

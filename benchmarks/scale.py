@@ -1,6 +1,6 @@
 """How a scan grows with the log: seconds by stage, peak memory, and the ratio to reading the same columns.
 
-    python benchmarks/scale.py [--scales 1 3 10] [--repeat 1] [--threads 2] [--memory 3GB] [--no-text] [--work DIR]
+    python benchmarks/scale.py [--scales 1 3 10] [--repeat 1] [--threads 2] [--memory 3GB] [--no-text] [--words N]
     python benchmarks/scale.py --world FOLDER --called NAME [--threads 2] [--memory 3GB]
 
 A scale of 1 is the world `innocent` at full size, about 1.07 million events of 6,000 accounts over 28 days; at 10 it
@@ -8,12 +8,12 @@ has ten times the events and the accounts. In each run DuckDB first reads all co
 as many threads; then the command line scans in a process of its own, whose memory and processor seconds (with its
 children's) are sampled, and what its display said about the time left is kept. On a machine that others use, wall clock
 says little: processor seconds are what to compare. With --no-text the log has no columns of text, as if sketches were
-there already. With --repeat N the 28 days come N times, one after the other, as later days of the same accounts: ids
-of events and conversations are new, all else is as before; so a log of a hundred million events need not be drawn.
-With --world FOLDER the log is
-that of the world which is there already, and its run stays in FOLDER/run (`benchmarks/detection.py named --scanned`
-holds it against the truth). Results are added to benchmarks/results/scale.json; docs/performance.md is written from
-them (benchmarks/performance_page.py).
+there already. With --words N prompts are longer, N words in the median: other prompts of the file stand behind them.
+With --repeat N the 28 days come N times, one after the other, as later days of the same accounts: ids of events and
+conversations are new, all else is as before; so a log of a hundred million events need not be drawn.
+With --world FOLDER the log is that of the world which is there already, and its run stays in FOLDER/run
+(`benchmarks/detection.py named --scanned` holds it against the truth). Results are added to
+benchmarks/results/scale.json; docs/performance.md is written from them (benchmarks/performance_page.py).
 """
 
 from __future__ import annotations
@@ -29,11 +29,14 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import psutil
+import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
@@ -48,6 +51,10 @@ PAUSE = 2.0
 DAYS = 28
 """Of the world."""
 TEXT = ("system", "messages", "tools", "response")
+BEGINS, ENDS = '"content":"', '"}]}]'
+"""Around the last text of messages, as worlds write them."""
+SPREAD = 0.8
+"""Standard deviation of the logarithm of a prompt's length."""
 LINE = re.compile(r"\[ *([\d.]+) s\] (.*?)(?: \d+ %)?(?:, about (.+) left)?$")
 
 
@@ -70,6 +77,45 @@ def without_text(world: Path, work: Path) -> Path:
             names = [name for name in pq.read_schema(path).names if name not in TEXT]
             pq.write_table(pq.read_table(path, columns=names, partitioning=None), target, compression="zstd")
         (out / ".whole").touch()
+    return out
+
+
+def lengthened(events: Path, words: int, work: Path) -> Path:
+    """Its events with prompts of log-normal length, `words` in the median: what others ask is put behind them."""
+    out = work / f"{events.parent.name}-words-{words}"
+    if not (out / ".whole").exists():
+        shutil.rmtree(out, ignore_errors=True)
+        for path in sorted(events.rglob("*.parquet")):
+            target = out / path.relative_to(events)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            table = pq.read_table(path, partitioning=None)
+            rng = np.random.default_rng([words, zlib.crc32(str(path.relative_to(events)).encode())])
+            longer = pa.array(_longer(table["messages"].to_pylist(), words, rng), table.schema.field("messages").type)
+            table = table.set_column(table.column_names.index("messages"), "messages", longer)
+            pq.write_table(table, target, compression="zstd")
+        (out / ".whole").touch()
+    return out
+
+
+def _longer(messages: list[str | None], words: int, rng: np.random.Generator) -> list[str | None]:
+    """Messages, in JSON, whose last text goes on with texts of others until it is as long as was drawn."""
+    texts = [
+        text[text.rindex(BEGINS) + len(BEGINS) : -len(ENDS)]
+        for text in messages
+        if text and text.endswith(ENDS) and BEGINS in text
+    ]
+    wanted = words * np.exp(SPREAD * rng.standard_normal(len(messages)))
+    out: list[str | None] = []
+    for text, length in zip(messages, wanted.tolist(), strict=True):
+        if text and text.endswith(ENDS) and texts:
+            parts = [text[: -len(ENDS)]]
+            count = parts[0].count(" ")
+            while count < length:
+                parts.append(texts[int(rng.integers(len(texts)))])
+                count += parts[-1].count(" ") + 1
+            out.append(" ".join(parts) + ENDS)
+        else:
+            out.append(text)
     return out
 
 
@@ -156,10 +202,17 @@ def scan(events: Path, world: Path, run: Path, given: argparse.Namespace, *more:
         "cpu_by_stage": {stage: round(busy, 1) for stage, busy in watch.cpu.items()},
         "peak_mebibytes": max(watch.peaks.values()), "peak_mebibytes_by_stage": watch.peaks,
         "counts": {name: manifest["counts"][name] for name in ("kept", "accounts", "operators", "links", "verdicts")},
-        "traits": pq.read_metadata(run / "traits.parquet").num_rows,
+        "traits": pq.read_metadata(run / "traits.parquet").num_rows, "median_words": median_words(run),
         "bytes_of_run": {path.stem: _size(path) for path in sorted(run.glob("*.parquet"))},
         "forecast": forecast(said, seconds),
     }  # fmt: skip
+
+
+def median_words(run: Path) -> float | None:
+    """Of the prompts that have text."""
+    with duckdb.connect() as engine:
+        found = engine.execute("select median(words) from read_parquet(?)", [str(run / "sketches.parquet")]).fetchone()
+    return found[0] if found else None
 
 
 def _used(children: resource.struct_rusage) -> float:
@@ -224,8 +277,10 @@ def forecast(said: list[tuple[float, str, str | None]], seconds: float) -> list[
 def one(scale: float, given: argparse.Namespace) -> dict[str, Any]:
     world = world_at(scale, given.work)
     events = without_text(world, given.work) if given.no_text else world / "events"
+    events = lengthened(events, given.words, given.work) if given.words else events
     events = repeated(events, given.repeat, given.work) if given.repeat > 1 else events
     about = {"scale": scale * given.repeat, "repeat": given.repeat, "text": not given.no_text}
+    about |= {"words": given.words} if given.words else {}
     return {**about, **measured(events, world, given.work / f"run-{scale:g}", given)}
 
 
@@ -259,7 +314,7 @@ def keep(row: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _kind(row: dict[str, Any]) -> tuple[Any, ...]:
-    return row.get("world"), row["scale"], row["text"]
+    return row.get("world"), row["scale"], row["text"], row.get("words")
 
 
 def main() -> None:
@@ -271,8 +326,11 @@ def main() -> None:
     words.add_argument("--threads", type=int, default=2)
     words.add_argument("--memory", default="3GB")
     words.add_argument("--no-text", action="store_true")
+    words.add_argument("--words", type=int, default=0, help="longer prompts, so many words in the median")
     words.add_argument("--work", type=Path, default=Path("out/bench-scale"))
     given = words.parse_args()
+    if given.words and given.no_text:
+        words.error("--words and --no-text exclude each other")
     table = Table("events", "text", "read s (CPU)", "scan s (CPU)", "CPU ratio", "peak MiB", "accounts", "traits")
     for scale in [None] if given.world else given.scales:
         runs = keep(there_already(given.world, given) if scale is None else one(scale, given))
