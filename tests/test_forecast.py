@@ -58,6 +58,21 @@ def test_nothing_is_said_before_anything_is_known() -> None:
     assert forecast.left() is not None
 
 
+def test_a_first_step_that_waits_for_the_compiler_says_nothing_of_the_others() -> None:
+    clock = Clock()
+    forecast = Forecast(PLAN, clock)
+    forecast.begin(READING, 20)
+    clock.now = 60.0
+    for _ in range(20):
+        clock.now += 5.0
+        forecast.advance(1)
+        if clock.now >= 80:
+            left = (160 - clock.now) + (2 + 50) + (4 + 30)
+            assert forecast.left() == pytest.approx(left), clock.now
+    forecast.begin("traits", None)
+    assert forecast.left() == pytest.approx(2 + 50 + 4 + 30)
+
+
 def test_a_pace_other_than_planned_is_taken_over() -> None:
     slow = run({READING: 100.0, "traits": 104.0, "linking": 68.0})
     said, left = slow[-20]

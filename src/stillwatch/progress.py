@@ -47,6 +47,8 @@ SCAN: Mapping[str, tuple[float, float]] = {
 """Stages of a scan in order: seconds that each takes in any case, and for each second of reading."""
 FIRST = 0.02
 """Share of the reading before which nothing is said."""
+STEPS = 4
+"""Steps of the reading from which its first one, which waits for code to be compiled or loaded, is told apart."""
 SURE = 0.1
 """Share of a stage from which its own pace says all about its end."""
 
@@ -60,7 +62,9 @@ class Forecast:
         self.plan, self.clock = plan, clock
         self.name, self.begun = "", clock()
         self.total: int | None = None
-        self.done = 0
+        self.done = self.steps = 0
+        self.first = (0.0, 0)
+        """Of the stage, when its first step was done, in seconds after it began, and how much that was."""
         self.spent: dict[str, float] = {}
 
     def begin(self, name: str, total: int | None) -> None:
@@ -68,15 +72,20 @@ class Forecast:
         if name != self.name:
             self._end()
             self.name, self.begun = name, self.clock()
-        self.total, self.done = total, 0
+        self.total, self.done, self.steps = total, 0, 0
+        self.first = (0.0, 0)
 
     def advance(self, units: int) -> None:
         """Some of it is done."""
         self.done += units
+        self.steps += 1
+        if self.steps == 1:
+            self.first = (self.clock() - self.begun, self.done)
 
     def left(self) -> float | None:
         """Seconds until the end of the plan; None while nothing can be said."""
         elapsed, share = self.clock() - self.begun, min(self.done / self.total, 1.0) if self.total else 0.0
+        elapsed -= self._late(elapsed)
         reading = self.spent.get(READING)
         if reading is None:
             if self.name != READING or share < FIRST:
@@ -97,9 +106,17 @@ class Forecast:
             whole = sure * elapsed / share + (1.0 - sure) * whole
         return max(whole - elapsed, 0.0) + after
 
+    def _late(self, elapsed: float) -> float:
+        """Seconds by which the reading's first step took longer than the later ones say that it should have."""
+        when, done = self.first
+        if self.name != READING or self.steps < STEPS or self.done <= done:
+            return 0.0
+        return max(when - done * (elapsed - when) / (self.done - done), 0.0)
+
     def _end(self) -> None:
         if self.name:
-            self.spent[self.name] = self.spent.get(self.name, 0.0) + self.clock() - self.begun
+            elapsed = self.clock() - self.begun
+            self.spent[self.name] = self.spent.get(self.name, 0.0) + elapsed - self._late(elapsed)
 
 
 def spoken(seconds: float) -> str:
