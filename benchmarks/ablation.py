@@ -37,7 +37,7 @@ from stillwatch.ingest.accounts import load_context
 from stillwatch.ingest.pseudonyms import Pseudonyms
 from stillwatch.judging import customers, matched
 from stillwatch.judging import hands as hand_evidence
-from stillwatch.linking import apart, embeddings, hands, manner, members, sources, strays, victims
+from stillwatch.linking import apart, embeddings, hands, manner, members, seeds, sources, strays, victims
 from stillwatch.linking.views import VIEWS
 from stillwatch.model import VICTIMS, Dimension
 from stillwatch.progress import SILENT
@@ -62,6 +62,7 @@ STAGES: dict[str, tuple[Replaced, ...]] = {
     "sources by embedding": ((embeddings, "points", lambda *_: None),),
     "manner beside content": ((manner, "scores", lambda sums: np.zeros((len(sums), 0))),),
     "sources by words": ((sources, "by_words", lambda *_: []),),
+    "seeds by control": ((seeds, "by_control", lambda *_: []),),
     "proof of one hand": (
         (hands, "in_one_hand", lambda shared, found, fdr: [hands._group(s) for s in found]),
         (hands, "priced", lambda shared, found, tested, fdr: found),

@@ -118,6 +118,17 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def wording(run: Run) -> str:
+    """What a log has of text: words of a prompt in the median, if that was kept."""
+    words = run.get("median_words")
+    return "no" if not run["text"] else "yes" if words is None else f"{words:.0f} words"
+
+
+def plain(runs: list[Run]) -> list[Run]:
+    """Those of the world `innocent` as it is, with text."""
+    return [run for run in runs if run["text"] and "world" not in run and "words" not in run]
+
+
 def growth(runs: list[Run]) -> str:
     head = ["log", "events", "text", "accounts", "traits", "read, CPU s", "scan, CPU s", "ratio", "wall s"]
     head += ["peak GiB", "load"]
@@ -127,13 +138,13 @@ def growth(runs: list[Run]) -> str:
         seconds = [f"{run['read']['cpu']:.1f}", f"{run['cpu']:.0f}", f"{run['cpu_ratio']:.0f}", f"{run['seconds']:.0f}"]
         rest = [f"{run['peak_mebibytes'] / 1024:.1f}", " to ".join(map(str, run["load"]))]
         log = f"`{run.get('world', 'innocent')}`"
-        rows.append([log, sizes[0], "yes" if run["text"] else "no", *sizes[1:], *seconds, *rest])
+        rows.append([log, sizes[0], wording(run), *sizes[1:], *seconds, *rest])
     return "\n## Growth\n\n" + table(head, rows) + "\n" + laws(runs) + "\n![Processor seconds and memory](growth.png)\n"
 
 
 def laws(runs: list[Run]) -> str:
     """How each stage grows from the smallest to the largest log with text."""
-    runs = [run for run in runs if run["text"] and "world" not in run]
+    runs = plain(runs)
     if len(runs) < 2:
         return ""
     first, last = runs[0], runs[-1]
@@ -168,7 +179,8 @@ def stages(runs: list[Run]) -> str:
 
 def _log(run: Run) -> str:
     named = f"`{run['world']}`, " if "world" in run else ""
-    return named + f"{run['events'] / 1e6:.1f} M" + ("" if run["text"] else ", no text")
+    longer = f", {wording(run)}" if "words" in run else ""
+    return named + f"{run['events'] / 1e6:.1f} M" + longer + ("" if run["text"] else ", no text")
 
 
 def forecasts(runs: list[Run]) -> str:
@@ -256,7 +268,7 @@ def days(found: Any) -> str:
 
 def plot(runs: list[Run]) -> None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), constrained_layout=True)
-    mine = [run for run in runs if run["text"] and "world" not in run]
+    mine = plain(runs)
     x = [run["events"] for run in mine]
     for name in STAGES:
         y = [cpu(run).get(name, math.nan) for run in mine]

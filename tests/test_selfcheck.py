@@ -78,7 +78,7 @@ def test_the_statistics_are_those_of_the_log_alone(made: Path, checked: RunFolde
     alone = gather(run, load_context(pseudonyms=Pseudonyms.none()))
     whole = Groups.of([np.arange(len(alone))], len(alone))
     rows = {row["signal"]: row for row in checked.read("selfcheck").to_pylist()}
-    for name in ("elicitation", "grading", "answer_length", "repeated_sampling"):
+    for name in ("elicitation", "grading", "saturation", "answer_length", "repeated_sampling"):
         signal = next(one for one in all_signals() if one.name == name)
         value = float(signal.statistics(alone, whole)[0])
         assert rows[name]["statistic"] == (pytest.approx(value) if np.isfinite(value) else None), name

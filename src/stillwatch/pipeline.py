@@ -29,6 +29,7 @@ from stillwatch.judging.carried import carried
 from stillwatch.judging.gather import gather
 from stillwatch.linking import profiles, streams, traits, victims
 from stillwatch.linking.link import LinkResult, link
+from stillwatch.linking.shards import Threads
 from stillwatch.linking.views import LINKED
 from stillwatch.manifest import manifest
 from stillwatch.model import TRAITS
@@ -74,7 +75,8 @@ def scan(request: ScanRequest, progress: Progress = SILENT) -> RunFolder:
     with cluster_of(request, meter) as cluster:
         report = read_log(run, request, meter, cluster)
         _relations(run, request, meter, cluster)
-    conclude(run, request, report, linked_and_judged(run, request, meter), meter, started)
+        linked = _linked(run, request, meter, cluster)
+    conclude(run, request, report, _judged(run, request, meter, linked), meter, started)
     return run
 
 
@@ -136,8 +138,16 @@ def found_in(run: RunFolder, request: ScanRequest, meter: Meter) -> Found:
 
 def linked_and_judged(run: RunFolder, request: ScanRequest, meter: Meter) -> Found:
     """Summaries, accounts, traits and profiles of `run` -> every table up to verdicts."""
+    return _judged(run, request, meter, _linked(run, request, meter))
+
+
+def _linked(run: RunFolder, request: ScanRequest, meter: Meter, cluster: SparkEngine | None = None) -> LinkResult:
     with meter.stage("linking"):
-        linked = _link(run, request)
+        return _link(run, request, cluster)
+
+
+def _judged(run: RunFolder, request: ScanRequest, meter: Meter, linked: LinkResult) -> Found:
+    """What linking found -> every table up to verdicts."""
     with meter.stage("streams"):
         _streams(run, request, linked.operators)
     with meter.stage("judging"):
@@ -195,12 +205,19 @@ def _relations(run: RunFolder, request: ScanRequest, meter: Meter, cluster: Spar
         run.write("profiles", profiles.aligned(dealt, ids))
 
 
-def _link(run: RunFolder, request: ScanRequest) -> LinkResult:
+def _link(run: RunFolder, request: ScanRequest, cluster: SparkEngine | None = None) -> LinkResult:
     """Traits, profiles -> links, operators."""
-    settings = request.settings
+    settings, shards = request.settings, None
+    if cluster is not None:
+        from stillwatch.linking.spread import Cluster
+
+        shards = Cluster(cluster, run.root)
     # a view at once: as text they are six times as large as what linking makes of them
     views = (run.read("traits", where=("view", {view})) for view in sorted(LINKED))
-    linked = link(views, run.read("profiles"), run.read("accounts"), settings.linking, seed=settings.seed)
+    linked = link(
+        views, run.read("profiles"), run.read("accounts"), settings.linking, settings.seed,
+        threads=Threads(request.room.cores), cluster=shards,
+    )  # fmt: skip
     run.write("links", linked.links)
     return linked
 

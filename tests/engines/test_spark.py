@@ -13,11 +13,12 @@ import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -31,10 +32,13 @@ from stillwatch.ingest.exemplars import Exemplars, counted
 from stillwatch.ingest.sources import open_source
 from stillwatch.ingest.spread import ROWS, ingest_spread, row_groups
 from stillwatch.linking import traits
+from stillwatch.linking.shards import ALONE, Found, Shards
+from stillwatch.linking.spread import Cluster
 from stillwatch.model import TRAITS
 from stillwatch.pipeline import ScanRequest, scan
 from stillwatch.signals import all_signals
 from stillwatch.signals.summarise import summarise
+from tests.linking import test_shards
 from tests.signals.builders import START, sketches
 from tests.signals.test_contract import any_sketch
 from tests.smalllog import SmallLog
@@ -151,6 +155,18 @@ def test_exemplars(spark: SparkEngine, duck: DuckDBEngine, table: Path, tmp_path
     ours = duck.run(counted(duck.table(table), duck.table(known)))
     assert len(ours) > 2
     alike(ours, spark.run(counted(spark.table(table), spark.table(known))))
+
+
+@pytest.mark.parametrize("work", test_shards.WORKS)
+def test_blocks_of_linking(
+    spark: SparkEngine, tmp_path: Path, work: Callable[[Shards], Found], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test_shards.small_blocks(monkeypatch)
+    cluster = Cluster(spark, tmp_path)
+    for ours, theirs in zip(work(ALONE), work(cluster), strict=True):
+        np.testing.assert_array_equal(theirs, ours)
+    assert cluster.over(test_shards.squares, {"x": np.arange(2)}, 1)[0][0].tolist() == [0, 1]
+    assert list(tmp_path.iterdir()) == [], "nothing is left behind"
 
 
 def test_work_is_dealt_out_in_order(spark: SparkEngine) -> None:

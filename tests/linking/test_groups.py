@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stillwatch.linking import groups
 from stillwatch.linking.matrix import incidence
@@ -119,3 +121,17 @@ def test_who_shares_nothing_costs_no_more_than_the_mean() -> None:
     nothing = np.full((10_000, 1), np.log(1e-6))
     assert groups.together(nothing)[0] >= -np.log(len(groups.STAKES)) - 1e-9
     assert groups.together(np.full((3, 1), 1e9))[0] < np.inf
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**16))
+def test_applications_are_taken_over_as_counting_says(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    application = np.where(rng.random(120) < 0.3, -1, rng.choice([0, 3, 900, 70_000], 120)).astype(np.int64)
+    proven = rng.random(120) < rng.choice([0.0, 0.5, 0.95])
+    expected = []
+    for code in application.tolist():
+        users = application == code
+        mine = int((users & proven).sum())
+        expected.append(code >= 0 and mine >= 5 and mine >= groups.TAKEN_OVER * int(users.sum()))
+    assert groups._taken_over(application, proven).tolist() == expected

@@ -29,7 +29,7 @@ EXPLANATIONS = (
     _explanation(
         "application",
         "unrelated users of one application, which writes the prompts for them",
-        "skeleton_concentration coverage continuity elicitation grading repeated_sampling",
+        "skeleton_concentration coverage continuity saturation elicitation grading repeated_sampling",
     ),
     _explanation(
         "classroom",
@@ -39,13 +39,14 @@ EXPLANATIONS = (
     _explanation(
         "enterprise",
         "one organisation with many keys, which declares itself as one",
-        "volume rhythm authorisation skeleton_concentration coverage continuity load_balance synchrony homogeneity "
-        "task_bank repeated_sampling release_pivot grading quota_age",
+        "volume rhythm authorisation skeleton_concentration coverage continuity saturation load_balance synchrony "
+        "homogeneity task_bank repeated_sampling release_pivot grading quota_age",
     ),
     _explanation(
         "evaluation",
         "an evaluation harness that asks public benchmarks of every new model",
-        "elicitation grading skeleton_concentration coverage release_pivot repeated_sampling continuity synchrony",
+        "elicitation grading skeleton_concentration coverage release_pivot repeated_sampling continuity saturation "
+        "synchrony",
     ),
     _explanation(
         "pipeline",

@@ -9,6 +9,7 @@ from stillwatch.linking.fdr import q_values
 from stillwatch.linking.matrix import Ints, among
 from stillwatch.linking.null import Null, null
 from stillwatch.linking.pairs import scan_pairs
+from stillwatch.linking.shards import ALONE, Shards
 from stillwatch.linking.shuffle import shuffled
 from stillwatch.linking.strata import Strata
 from stillwatch.settings import LinkingSettings
@@ -21,7 +22,13 @@ a third of linking, to find none."""
 
 
 def false_links(
-    control: Null, source: Null, around: Strata, orders: list[Ints], settings: LinkingSettings, seed: int
+    control: Null,
+    source: Null,
+    around: Strata,
+    orders: list[Ints],
+    settings: LinkingSettings,
+    seed: int,
+    shards: Shards = ALONE,
 ) -> dict[str, int]:
     """False links on shuffled views of up to `SHUFFLED` nodes, by kind and view: pairs of `TESTED` of them."""
     some = np.sort(orders[0][:SHUFFLED])
@@ -33,7 +40,7 @@ def false_links(
     for kind, real in (("control", control), ("content", source)):
         shared = real.shared if len(some) == real.shared.nodes else among(real.shared, some)
         fake = null(shuffled(shared, seed), around.of(some), settings.scales)
-        pairs = scan_pairs(fake, candidates.neighbours(fake, orders), settings.weak_log_p, sample)
+        pairs = scan_pairs(fake, candidates.neighbours(fake, orders), settings.weak_log_p, sample, shards)
         links = pairs.where(q_values(pairs.log_p, len(sample) * (len(some) - 1) / 2) <= settings.fdr)
         out |= {kind: len(links)} | {view.name: 0 for view in real.shared.views}
         for v, view in enumerate(shared.views):

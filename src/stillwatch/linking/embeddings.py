@@ -16,6 +16,7 @@ largest campaign .995 belong to it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +27,7 @@ from stillwatch.linking import manner
 from stillwatch.linking.collapse import Nodes
 from stillwatch.linking.fdr import q_values
 from stillwatch.linking.matrix import Floats, Ints
+from stillwatch.linking.shards import ALONE, Arrays, Found, Shards, blocks, laid_together
 from stillwatch.model import MANNER, PROFILE
 
 LEAST_EVENTS = 20
@@ -38,8 +40,8 @@ ROWS_AN_AXIS = 10
 ROUNDS = 4
 TYPICAL = 0.5
 """Share of the members' typical cosine that a member must have itself."""
-ROOM = 2**26
-"""Cosines held at once."""
+ROOM = 2**24
+"""Cosines of a block; a thread holds sixteen bytes for each."""
 
 
 @dataclass(frozen=True)
@@ -91,21 +93,27 @@ def whiten(means: Floats) -> Floats:
     return np.asarray(centred @ axes[:, some] / np.sqrt(variance[some]))
 
 
-def nearest(unit: Floats, most: int) -> tuple[Ints, Floats]:
+def nearest(unit: Floats, most: int, shards: Shards = ALONE) -> tuple[Ints, Floats]:
     """The `most` nearest of each point by cosine, [P, K] (-1 where there are fewer or it is not positive); cosines."""
-    n, k = len(unit), min(most, len(unit) - 1)
-    flat = unit.astype(np.float32)
-    best, value = np.full((n, most), -1, np.int64), np.zeros((n, most))
-    step = max(1, ROOM // n)
-    for start in range(0, n, step):
-        cosine = flat[start : start + step] @ flat.T
-        rows = np.arange(len(cosine))
-        cosine[rows, start + rows] = -2.0
-        some = np.argpartition(-cosine, k - 1, axis=1)[:, :k]
-        near = np.take_along_axis(cosine, some, axis=1)
-        order = np.lexsort((some, -near), axis=1)
-        best[start : start + len(rows), :k] = np.take_along_axis(some, order, axis=1)
-        value[start : start + len(rows), :k] = np.take_along_axis(near, order, axis=1)
+    step = max(1, ROOM // len(unit))
+    arrays = {"unit": unit.astype(np.float32)}
+    best, value = laid_together(shards.over(partial(_near, most, step), arrays, blocks(len(unit), step)))
+    return best, value
+
+
+def _near(most: int, step: int, arrays: Arrays, number: int) -> Found:
+    """The nearest of one block of points."""
+    unit = arrays["unit"]
+    k, start = min(most, len(unit) - 1), number * step
+    cosine = unit[start : start + step] @ unit.T
+    rows = np.arange(len(cosine))
+    best, value = np.full((len(rows), most), -1, np.int64), np.zeros((len(rows), most))
+    cosine[rows, start + rows] = -2.0
+    some = np.argpartition(-cosine, k - 1, axis=1)[:, :k]
+    near = np.take_along_axis(cosine, some, axis=1)
+    order = np.lexsort((some, -near), axis=1)
+    best[:, :k] = np.take_along_axis(some, order, axis=1)
+    value[:, :k] = np.take_along_axis(near, order, axis=1)
     best[value <= 0] = -1
     return best, np.maximum(value, 0.0)
 

@@ -50,6 +50,8 @@ class Group:
     """Log p that people with one place and no more hold them (`means`)."""
     near: Floats = field(default_factory=lambda: np.empty(0))
     """Of each member how far it leans the members' way in what it asks, typically 1, [members]; empty if not known."""
+    price: float = 0.0
+    """Nats that its evidence of one hand must pay (`sources.Source`)."""
 
     def only(self, some: np.ndarray) -> Group:
         """Those of its members that are flagged, [members]."""
@@ -115,13 +117,18 @@ def mostly_inside(small: Ints, large: Ints) -> bool:
 
 
 def merged(a: Group, b: Group) -> Group:
-    """Members of both, each with the better of its log p."""
+    """Members of both, each with the better of its log p.
+
+    At the price of the cheaper one if that holds most of them (it was found without the search), else of the dearer.
+    """
     members = np.union1d(a.members, b.members)
     log_p = np.zeros(len(members))
     for group in (a, b):
         place = np.searchsorted(members, group.members)
         log_p[place] = np.minimum(log_p[place], group.member_log_p)
-    return Group(members, log_p, np.ones(len(members), dtype=bool))
+    cheap, dear = sorted((a, b), key=lambda group: group.price)
+    price = cheap.price if 2 * len(cheap.members) >= len(members) else dear.price
+    return Group(members, log_p, np.ones(len(members), dtype=bool), price=price)
 
 
 def overlapping(found: Sequence[Group]) -> list[Group]:
@@ -198,8 +205,12 @@ def cohesive(null: Null, group: Group, clump: Ints, fdr: float) -> Group | None:
 
 def _taken_over(application: Ints, proven: np.ndarray) -> np.ndarray:
     """Nodes of an application most of whose users are proven members: its few others are members, unproven."""
-    known = application >= 0
-    users = np.bincount(application[known])
-    mine = np.bincount(application[known & proven], minlength=len(users))
-    whole = (mine >= 5) & (mine >= TAKEN_OVER * users)
-    return known & whole[np.maximum(application, 0)] if len(whole) else known
+    # codes are as many as there are templates, and few are of members: counting them all took a quarter of `refine`
+    names, mine = np.unique(application[proven & (application >= 0)], return_counts=True)
+    names, mine = names[mine >= 5], mine[mine >= 5]
+    if not len(names):
+        return np.zeros(len(application), dtype=bool)
+    place = np.minimum(np.searchsorted(names, application), len(names) - 1)
+    users = names[place] == application
+    whole = mine >= TAKEN_OVER * np.bincount(place[users], minlength=len(names))
+    return np.asarray(users & whole[place])

@@ -23,6 +23,7 @@ from stillwatch.linking.means import means_log_p
 from stillwatch.linking.merging import one_stock
 from stillwatch.linking.null import Null
 from stillwatch.linking.pairs import Pairs
+from stillwatch.linking.shards import ALONE, Threads
 from stillwatch.linking.sources import LEAST, Source
 from stillwatch.linking.views import RENTED
 
@@ -55,6 +56,7 @@ class Shared:
     """What random groups share, by size; filled as it is asked for."""
     orders: dict[int, Ints] = field(default_factory=dict)
     """Orders of all nodes made from `rank`, by number; filled as they are asked for."""
+    threads: Threads = ALONE
 
     def order(self, number: int) -> Ints:
         """An order of all nodes, [N]; number 0 is `rank`."""
@@ -72,7 +74,8 @@ def in_one_hand(shared: Shared, found: Sequence[Source], fdr: float) -> list[gro
     shares, and as far as what it has beyond them passes as well or shares it too; else two campaigns with one kind of
     question, or strangers around a campaign, would be one.
     """
-    tested = np.array([_tests(shared, source.members) for source in found]).reshape(-1, 2)
+    paid = shared.threads.each(lambda source: _paid(_tests(shared, source.members), source.price), found)
+    tested = np.array(paid).reshape(-1, 2)
     size = float(len(found))
     good = (q_values(tested[:, 0], size) <= fdr) & (q_values(tested[:, 1], size) <= CORROBORATION)
     passed = sorted(np.flatnonzero(good).tolist(), key=lambda k: (len(found[k].members), found[k].members.tolist()))
@@ -106,8 +109,8 @@ def priced(shared: Shared, found: Sequence[groups.Group], tested: int, fdr: floa
     """
     out = []
     for group in found:
-        price = np.log(max(tested, 1))
-        log_p = np.minimum(_tests(shared, group.members) + price, 0.0)
+        price = group.price + np.log(max(tested, 1))
+        log_p = _paid(_tests(shared, group.members), price)
         if log_p[0] <= np.log(fdr) and log_p[1] <= np.log(CORROBORATION):
             means = min(means_log_p(shared.null.shared, group.members) + price, 0.0)
             out.append(replace(group, hand_log_p=float(log_p[1]), means_log_p=float(means)))
@@ -171,6 +174,11 @@ def _joined(control: Null, parts: list[groups.Group], level: float) -> list[grou
         else:
             out.append(part)
     return out
+
+
+def _paid(log_p: Floats, price: float) -> Floats:
+    """Both statements after the price of the search."""
+    return np.minimum(log_p + price, 0.0)
 
 
 def _tests(shared: Shared, members: Ints) -> Floats:
@@ -245,4 +253,4 @@ def _together(log_e: Floats) -> float:
 
 
 def _group(source: Source) -> groups.Group:
-    return groups.Group(source.members, source.log_p, np.ones(len(source.members), dtype=bool))
+    return groups.Group(source.members, source.log_p, np.ones(len(source.members), dtype=bool), price=source.price)

@@ -24,6 +24,7 @@ from stillwatch.linking import (
     hands,
     members,
     operators,
+    seeds,
     sources,
     strays,
 )
@@ -33,6 +34,7 @@ from stillwatch.linking.fdr import q_values
 from stillwatch.linking.matrix import Floats, Incidence, Ints, read
 from stillwatch.linking.null import Null, null
 from stillwatch.linking.pairs import Pairs, log_p, scan_pairs
+from stillwatch.linking.shards import ALONE, Shards, Threads
 from stillwatch.linking.strata import application, codes, strata
 from stillwatch.linking.views import LINKED, VIEWS
 from stillwatch.model import LINKS
@@ -81,11 +83,15 @@ def link(
     accounts: pa.Table | None = None,
     settings: LinkingSettings | None = None,
     seed: int = 0,
+    threads: Threads = ALONE,
+    cluster: Shards | None = None,
 ) -> LinkResult:
     """Links and operators of all accounts in any of the three tables (model.TRAITS, PROFILES, ACCOUNTS).
 
     Traits may come a table at once, each with all rows of its views; then `accounts` or `profiles` must name everybody.
+    Pair tests and searches for neighbours are left to the `cluster`, if one is given.
     """
+    shards = cluster or threads
     settings = settings or LinkingSettings()
     clock = _Clock()
     with clock.of("read"):
@@ -101,7 +107,7 @@ def link(
         source = null(held.incidence("content"), around, settings.scales)
     orders = candidates.orders(nodes.names, settings.orders, seed)
     with clock.of("pairs"):
-        pairs = scan_pairs(control, candidates.neighbours(control, orders), settings.weak_log_p)
+        pairs = scan_pairs(control, candidates.neighbours(control, orders), settings.weak_log_p, shards=shards)
     with clock.of("groups"):
         of = application(held)
         strong = significant(pairs, len(nodes), settings.fdr)
@@ -109,8 +115,10 @@ def link(
         rank = np.argsort(orders[0])
         known = declared(nodes, accounts)
         where = embeddings.points(profiles, nodes, ~known)
-        texts_found = sources.sources(held, where, known, rank, seed, settings.fdr)
-        shared = hands.Shared(control, strong, rank)
+        texts_found = sources.sources(held, where, known, rank, seed, settings.fdr, shards)
+        if where is not None:
+            texts_found += seeds.by_control(control, pairs, where, of, clump, rank, settings.fdr, seed, threads)
+        shared = hands.Shared(control, strong, rank, threads=threads)
         parts = hands.in_one_hand(shared, texts_found, settings.fdr)
         words = sources.tokens(held)
         looked_at = members.reviewed(control, words, where, parts, ~known, rank, settings.fdr)
@@ -123,11 +131,11 @@ def link(
             starts = starting_points(control, source, pairs, of, seed)
             found = scan_groups(control, source, starts, of, clump, rank, settings)
     with clock.of("content"):
-        texts = content_pairs(source, candidates.neighbours(source, orders), strong, found, rank, settings)
+        texts = content_pairs(source, candidates.neighbours(source, orders), strong, found, rank, settings, shards)
     with clock.of("operators"):
         belongs = assemble(len(nodes), strong, found, nodes.sizes > 1, seed)
     with clock.of("calibration"):
-        false_links = calibration.false_links(control, source, around, orders, settings, seed)
+        false_links = calibration.false_links(control, source, around, orders, settings, seed, threads)
     count = {"accounts": len(nodes.ids), "nodes": len(nodes), "collapsed": int(nodes.sizes[nodes.sizes > 1].sum())}
     links = pa.concat_tables(
         [
@@ -153,6 +161,7 @@ def content_pairs(
     found: list[groups.Group],
     rank: Ints,
     settings: LinkingSettings,
+    shards: Shards,
 ) -> Pairs:
     """Content links of the members of groups, the strongest of each, and those along control links.
 
@@ -161,7 +170,7 @@ def content_pairs(
     nodes = source.shared.nodes
     members = np.unique(np.concatenate([group.members for group in found] or [np.empty(0, np.int64)]))
     members = np.sort(members[np.argsort(rank[members])[:CONTENT_MEMBERS]])
-    texts = scan_pairs(source, extra, settings.weak_log_p, members)
+    texts = scan_pairs(source, extra, settings.weak_log_p, members, shards)
     texts = texts.where(strongest(nodes, texts.a, texts.b, -texts.log_p, CONTENT_LINKS))
     along = Pairs(strong.a, strong.b, log_p(source, strong.a, strong.b), np.zeros(len(strong), np.int64))
     along = along.where(~np.isin(along.a * nodes + along.b, texts.a * nodes + texts.b))

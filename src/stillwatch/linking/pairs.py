@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numba as nb
 import numpy as np
@@ -10,10 +11,13 @@ import numpy as np
 from stillwatch.linking.candidates import SMALL
 from stillwatch.linking.matrix import Floats, Ints
 from stillwatch.linking.null import THETAS, Null
+from stillwatch.linking.shards import ALONE, Arrays, Found, Shards, blocks, laid_together
 
 LEAST_SCORE = 1.5
 """Pairs whose shared tokens weigh less than this at every scale are not tested: they count as p = 1."""
 
+BLOCK = 256
+"""Least lesser nodes of a block."""
 LEAST_RARITY = 7.5
 """Sum of log(N / d) over small tokens below which a pair is no candidate: one token of a dozen nodes, or two larger."""
 
@@ -35,25 +39,35 @@ class Pairs:
         return Pairs(self.a[keep], self.b[keep], self.log_p[keep], self.views[keep])
 
 
-def scan_pairs(null: Null, extra: tuple[Ints, Ints], weak: float, first: Ints | None = None) -> Pairs:
+def scan_pairs(
+    null: Null, extra: tuple[Ints, Ints], weak: float, first: Ints | None = None, shards: Shards = ALONE
+) -> Pairs:
     """All candidate pairs whose log p, before the penalties of `_penalty`, is at most `weak`.
 
     Candidates are those in small tokens, and `extra` (indptr, j); only pairs whose lesser node is in `first`, if given.
     """
-    shared = null.shared
-    columns = shared.columns
-    found = _scan(
-        np.arange(shared.nodes) if first is None else first,
-        shared.rows.indptr.astype(np.int64),
-        shared.rows.indices.astype(np.int32),
-        columns.indptr.astype(np.int64),
-        columns.indices.astype(np.int32),
-        extra[0],
-        extra[1],
-        *_arrays(null),
-        weak,
-    )
-    return Pairs(*found)
+    rows, columns = null.shared.rows, null.shared.columns
+    nodes = np.arange(null.shared.nodes) if first is None else first
+    values: tuple[np.ndarray, ...] = (
+        nodes, rows.indptr.astype(np.int64), rows.indices.astype(np.int32), columns.indptr.astype(np.int64),
+        columns.indices.astype(np.int32), *extra, *_arrays(null), np.array([weak]),
+    )  # fmt: skip
+    size = max(BLOCK, len(nodes) // 512)
+    found = shards.over(partial(_block, size), dict(zip(ARRAYS, values, strict=True)), blocks(len(nodes), size))
+    return Pairs(*laid_together(found))
+
+
+ARRAYS = (
+    "nodes", "indptr", "indices", "cptr", "cindices", "eptr", "eindices", "view", "degree", "w", "volume", "family",
+    "member", "base", "cross", "both", "thetas", "weak",
+)  # fmt: skip
+"""What `_scan` is given."""
+
+
+def _block(size: int, arrays: Arrays, number: int) -> Found:
+    """Pairs whose lesser node is in one block."""
+    nodes, *rest, weak = (arrays[name] for name in ARRAYS)
+    return tuple(_scan(nodes[number * size : (number + 1) * size], *rest, weak[0]))
 
 
 def log_p(null: Null, a: Ints, b: Ints) -> Floats:
@@ -209,7 +223,7 @@ def _given(indptr, indices, a, b, view, degree, w, volume, family, member, base,
     return out
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, nogil=True)
 def _scan(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one compiled loop
     nodes,
     indptr,

@@ -160,7 +160,7 @@ def _longest(indptr, nodes):  # type: ignore[no-untyped-def]
     return n
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, nogil=True)
 def _against(  # type: ignore[no-untyped-def]
     indptr, indices, view, volume, family, share, degree, strata, eptr, estratum, excess, S,
     members, nodes, k, rate, inside, thetas,
@@ -181,7 +181,7 @@ def _against(  # type: ignore[no-untyped-def]
     return log_p, log_e
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, nogil=True)
 def _everybody(  # type: ignore[no-untyped-def]
     indptr, indices, view, volume, family, share, degree, strata, eptr, estratum, excess, S,
     cptr, cindices, members, k, rate, inside, thetas,
@@ -208,7 +208,7 @@ def _everybody(  # type: ignore[no-untyped-def]
     return log_p
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, nogil=True)
 def _one_by_one(  # type: ignore[no-untyped-def]
     indptr, indices, view, volume, family, share, degree, strata, eptr, estratum, excess, S, ranked, k, rate, thetas
 ):

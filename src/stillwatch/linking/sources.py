@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numba as nb
 import numpy as np
@@ -21,6 +22,7 @@ from stillwatch.linking import embeddings
 from stillwatch.linking.communities import leiden
 from stillwatch.linking.fdr import q_values
 from stillwatch.linking.matrix import Floats, Ints, Traits
+from stillwatch.linking.shards import ALONE, Arrays, Found, Shards, blocks, laid_together
 from stillwatch.linking.strata import application
 
 VIEWS = ("lead_skeleton", "system_skeleton", "tools")
@@ -32,6 +34,8 @@ POPULAR = 0.3
 WINDOW = 2_048
 """Holders of one token that are looked at for each of them, those nearest in the common order: a template of twenty
 thousand accounts has four hundred million pairs, and ties go to those nearest in that order anyway."""
+BLOCK = 4_096
+"""Nodes of a block in the search for neighbours."""
 RESOLUTIONS = (1.0, 6.0)
 """Of Leiden: coarse ones for large sources, fine ones for small."""
 LEAST = 5
@@ -49,6 +53,8 @@ class Source:
     members: Ints
     log_p: Floats
     """Natural log, of each member, [members]."""
+    price: float = 0.0
+    """Nats that control evidence for it must pay, because it was searched by such evidence."""
 
 
 def tokens(traits: Traits) -> tuple[sp.csr_matrix, Floats]:
@@ -68,21 +74,29 @@ def tokens(traits: Traits) -> tuple[sp.csr_matrix, Floats]:
 
 
 def sources(
-    traits: Traits, where: embeddings.Points | None, declared: np.ndarray, rank: Ints, seed: int, fdr: float
+    traits: Traits,
+    where: embeddings.Points | None,
+    declared: np.ndarray,
+    rank: Ints,
+    seed: int,
+    fdr: float,
+    shards: Shards = ALONE,
 ) -> list[Source]:
     """Communities of at least `LEAST` nodes at every resolution, the largest first; they overlap.
 
     `rank` orders all nodes at random, [N]. Nodes that are `declared` ([N], known organisations and resellers) say
     themselves who they are and are left out.
     """
-    found = [*by_words(traits, declared, rank, seed, fdr), *(by_embedding(where, seed, fdr) if where else ())]
+    found = by_words(traits, declared, rank, seed, fdr, shards)
+    if where is not None:
+        found += by_embedding(where, seed, fdr, shards)
     distinct = {tuple(source.members.tolist()): source for source in found}
     return sorted(distinct.values(), key=lambda s: (-len(s.members), s.members.tolist()))
 
 
-def by_embedding(where: embeddings.Points, seed: int, fdr: float) -> Iterator[Source]:
+def by_embedding(where: embeddings.Points, seed: int, fdr: float, shards: Shards) -> Iterator[Source]:
     """Sources among the mutual nearest neighbours of embeddings."""
-    a, b, weight = _mutual(*embeddings.nearest(where.unit, NEIGHBOURS))
+    a, b, weight = _mutual(*embeddings.nearest(where.unit, NEIGHBOURS, shards))
     for gamma in RESOLUTIONS:
         for start in communities(leiden(len(where.unit), a, b, weight, gamma, seed)):
             refined = embeddings.refine(where.unit, start, fdr, LEAST)
@@ -90,14 +104,14 @@ def by_embedding(where: embeddings.Points, seed: int, fdr: float) -> Iterator[So
                 yield Source(where.nodes[refined[0]], refined[1])
 
 
-def by_words(traits: Traits, declared: np.ndarray, rank: Ints, seed: int, fdr: float) -> list[Source]:
+def by_words(traits: Traits, declared: np.ndarray, rank: Ints, seed: int, fdr: float, shards: Shards) -> list[Source]:
     """Sources among the mutual nearest neighbours in rare words, and the users of one template."""
     rows, total = tokens(traits)
     rows = (sp.diags((~declared).astype(np.float64)) @ rows).tocsr()
     rows.eliminate_zeros()
     if not rows.shape[1]:
         return []
-    a, b, weight = _mutual(*_nearest(rows, rank))
+    a, b, weight = _mutual(*_nearest(rows, rank, shards=shards))
     lists = [m for gamma in RESOLUTIONS for m in communities(leiden(traits.nodes, a, b, weight, gamma, seed))]
     # one template in a thousand hands is a ring of neighbours, not a community: its users are a candidate as they are
     lists += communities(application(traits))
@@ -172,7 +186,7 @@ def membership(
     return log_p, rate, float(chance)
 
 
-def _nearest(rows: sp.csr_matrix, rank: Ints, window: int = WINDOW) -> tuple[Ints, Floats]:
+def _nearest(rows: sp.csr_matrix, rank: Ints, window: int = WINDOW, shards: Shards = ALONE) -> tuple[Ints, Floats]:
     """The `NEIGHBOURS` nearest of each node by cosine, [N, K] (-1 where there are fewer), and the cosines.
 
     Ties go to those nearest in one order of all nodes (`rank`, [N]): of a thousand accounts with one template each
@@ -188,31 +202,44 @@ def _nearest(rows: sp.csr_matrix, rank: Ints, window: int = WINDOW) -> tuple[Int
     # a node with one rare token must not be everybody's neighbour
     unit = (sp.diags(1 / (length + 2 * weight.max(initial=1.0))) @ scaled).tocsr()
     if degree[rare].max(initial=0) <= window:
-        return _strongest(unit, rank, window)
+        return _strongest(unit, rank, window, shards)
     order = np.argsort(rank)  # in which a token's holders are windowed
     best, value = np.empty((nodes, NEIGHBOURS), np.int64), np.empty((nodes, NEIGHBOURS))
-    found, value[order] = _strongest(unit[order], rank[order], window)
+    found, value[order] = _strongest(unit[order], rank[order], window, shards)
     best[order] = np.where(found >= 0, order[found], -1)
     return best, value
 
 
-def _strongest(unit: sp.csr_matrix, rank: Ints, window: int) -> tuple[Ints, Floats]:
+def _strongest(unit: sp.csr_matrix, rank: Ints, window: int, shards: Shards) -> tuple[Ints, Floats]:
     """Rows with the highest inner products with each row of `unit`; `window` as for `_nearest`."""
     columns = unit.tocsc()
     columns.sort_indices()
-    three = (columns.indptr, columns.indices, columns.data)
-    return _top(unit.indptr, unit.indices, unit.data, *three, rank, NEIGHBOURS, window)
+    values = (unit.indptr, unit.indices, unit.data, columns.indptr, columns.indices, columns.data, rank)
+    work = partial(_block, BLOCK, window)
+    best, value = laid_together(shards.over(work, dict(zip(ARRAYS, values, strict=True)), blocks(len(rank), BLOCK)))
+    return best, value
 
 
-@nb.njit(cache=True)
-def _top(indptr, indices, data, cptr, cindices, cdata, rank, most, window):  # type: ignore[no-untyped-def]
+ARRAYS = ("indptr", "indices", "data", "cptr", "cindices", "cdata", "rank")
+"""What `_top` is given."""
+
+
+def _block(size: int, window: int, arrays: Arrays, number: int) -> Found:
+    """The strongest of one block of nodes."""
+    begin = number * size
+    end = min(begin + size, len(arrays["rank"]))
+    return tuple(_top(*(arrays[name] for name in ARRAYS), NEIGHBOURS, window, begin, end))
+
+
+@nb.njit(cache=True, nogil=True)
+def _top(indptr, indices, data, cptr, cindices, cdata, rank, most, window, begin, end):  # type: ignore[no-untyped-def]
     nodes = len(indptr) - 1
-    best = np.full((nodes, most), -1, np.int64)
-    value = np.zeros((nodes, most))
+    best = np.full((end - begin, most), -1, np.int64)
+    value = np.zeros((end - begin, most))
     score = np.zeros(nodes)
     touched = np.empty(nodes, np.int64)
-    for i in range(nodes):
-        n = 0
+    for i in range(begin, end):
+        row, n = i - begin, 0
         for x in range(indptr[i], indptr[i + 1]):
             a = indices[x]
             held, start = cptr[a + 1] - cptr[a], 0
@@ -236,19 +263,19 @@ def _top(indptr, indices, data, cptr, cindices, cdata, rank, most, window):  # t
                 start = 0
         for t in range(n):
             j = touched[t]
-            if score[j] + TIE <= value[i, most - 1]:  # nearness in the order is worth less
+            if score[j] + TIE <= value[row, most - 1]:  # nearness in the order is worth less
                 score[j] = 0.0
                 continue
             apart = abs(rank[i] - rank[j])
             score[j] += TIE * (1.0 - min(apart, nodes - apart) / nodes)
-            if score[j] > value[i, most - 1]:
+            if score[j] > value[row, most - 1]:
                 place = most - 1
-                while place > 0 and value[i, place - 1] < score[j]:
-                    value[i, place] = value[i, place - 1]
-                    best[i, place] = best[i, place - 1]
+                while place > 0 and value[row, place - 1] < score[j]:
+                    value[row, place] = value[row, place - 1]
+                    best[row, place] = best[row, place - 1]
                     place -= 1
-                value[i, place] = score[j]
-                best[i, place] = j
+                value[row, place] = score[j]
+                best[row, place] = j
             score[j] = 0.0
     return best, value
 
