@@ -94,7 +94,7 @@ def sources(
     return sorted(distinct.values(), key=lambda s: (-len(s.members), s.members.tolist()))
 
 
-def by_embedding(where: embeddings.Points, seed: int, fdr: float, shards: Shards) -> Iterator[Source]:
+def by_embedding(where: embeddings.Points, seed: int, fdr: float, shards: Shards = ALONE) -> Iterator[Source]:
     """Sources among the mutual nearest neighbours of embeddings."""
     a, b, weight = _mutual(*embeddings.nearest(where.unit, NEIGHBOURS, shards))
     for gamma in RESOLUTIONS:
