@@ -8,10 +8,10 @@ import pytest
 from rich.console import Console
 
 from stillwatch import terminal
-from stillwatch.progress import READING, SCAN, Forecast, spoken
+from stillwatch.progress import READING, SCAN, Forecast, Part, spoken
 from stillwatch.terminal import Display
 
-PLAN = {READING: (0.0, 1.0), "traits": (2.0, 0.5), "linking": (4.0, 0.3)}
+PLAN = {READING: Part(0.0, 1.0), "traits": Part(2.0, 0.5), "linking": Part(4.0, 0.3)}
 
 
 class Clock:
@@ -78,6 +78,20 @@ def test_a_pace_other_than_planned_is_taken_over() -> None:
     said, left = slow[-20]
     assert left == pytest.approx(68.0)
     assert said == pytest.approx(34 * (204 / 152), rel=0.01), "what is done so far took so much longer than planned"
+
+
+def test_a_stage_may_go_by_another_than_the_reading() -> None:
+    clock = Clock()
+    forecast = Forecast({READING: Part(0.0, 1.0), "traits": Part(0.0, 0.5), "linking": Part(1.0, 2.0, "traits")}, clock)
+    forecast.begin(READING, 10)
+    for _ in range(10):
+        clock.now += 10.0
+        forecast.advance(1)
+    assert forecast.left() == pytest.approx(50 + 101)
+    forecast.begin("traits", None)
+    clock.now += 20.0
+    forecast.begin("linking", None)
+    assert forecast.left() == pytest.approx(41), "by what traits took, whatever was expected of them"
 
 
 def test_a_stage_that_overruns_never_promises_less_than_what_follows() -> None:

@@ -1,15 +1,15 @@
 """How a long stage says how far it is; the command line shows it, libraries pass `SILENT`. And what is left of a scan.
 
 What is left is forecast from the part that is done: reading tells how many bytes there are, and the stages after it
-take so many seconds for each second of reading. Measured by `benchmarks/scale.py` (docs/performance.md says how far
-forecasts are off).
+take so many seconds for each second of a stage before them. Measured by `benchmarks/scale.py` (docs/performance.md says
+how far forecasts are off).
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class Progress(Protocol):
@@ -33,18 +33,29 @@ class _Silent:
 SILENT: Progress = _Silent()
 
 READING = "reading and sketching"
-SCAN: Mapping[str, tuple[float, float]] = {
-    READING: (0.0, 1.0),
-    "looking for duplicates": (1.0, 0.05),
-    "summaries": (0.2, 0.03),
-    "traits": (1.0, 0.22),
-    "profiles": (0.3, 0.10),
-    "linking": (8.0, 0.60),
-    "streams": (4.0, 0.15),
-    "judging": (3.0, 0.45),
-    "report": (5.0, 0.15),
+
+
+class Part(NamedTuple):
+    """What a stage takes: seconds in any case, and for each second of a stage before it."""
+
+    fixed: float
+    ratio: float
+    of: str = READING
+
+
+SCAN: Mapping[str, Part] = {
+    READING: Part(0.0, 1.0),
+    "looking for duplicates": Part(0.5, 0.03),
+    "summaries": Part(0.2, 0.03),
+    "traits": Part(0.5, 0.13),
+    "profiles": Part(0.2, 0.16),
+    "linking": Part(0.5, 2.6, "traits"),
+    "streams": Part(0.3, 1.4, "profiles"),
+    "judging": Part(0.5, 0.9, "profiles"),
+    "report": Part(4.5, 0.4, "profiles"),
 }
-"""Stages of a scan in order: seconds that each takes in any case, and for each second of reading."""
+"""Stages of a scan in order. Long prompts are read slowly and link no slower than short ones, so what comes after
+traits and profiles is told by these once they are done."""
 FIRST = 0.02
 """Share of the reading before which nothing is said."""
 STEPS = 4
@@ -56,9 +67,7 @@ SURE = 0.1
 class Forecast:
     """Seconds left of a scan."""
 
-    def __init__(
-        self, plan: Mapping[str, tuple[float, float]] = SCAN, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, plan: Mapping[str, Part] = SCAN, clock: Callable[[], float] = time.monotonic) -> None:
         self.plan, self.clock = plan, clock
         self.name, self.begun = "", clock()
         self.total: int | None = None
@@ -91,16 +100,21 @@ class Forecast:
             if self.name != READING or share < FIRST:
                 return None
             reading = elapsed / share
-        expected = {name: fixed + ratio * reading for name, (fixed, ratio) in self.plan.items()}
-        known = [name for name in self.plan if name in self.spent]
+        by_reading = {name: part.fixed + part.ratio * reading for name, part in self.plan.items() if part.of == READING}
+        known = [name for name in by_reading if name in self.spent]
         # stages that went faster or slower than expected say something of those to come
-        pace = sum(self.spent[name] for name in known) / sum(expected[name] for name in known) if known else 1.0
+        pace = sum(self.spent[name] for name in known) / sum(by_reading[name] for name in known) if known else 1.0
+        expected: dict[str, float] = {}
+        for name, part in self.plan.items():
+            before = self.spent.get(part.of, expected.get(part.of, 0.0))
+            expected[name] = pace * by_reading[name] if part.of == READING else part.fixed + part.ratio * before
         names = list(self.plan)
-        later = names[names.index(self.name) + 1 :] if self.name in self.plan else [n for n in names if n not in known]
-        after = pace * sum(expected[name] for name in later)
-        if self.name not in self.plan:
+        here = names.index(self.name) if self.name in self.plan else -1
+        later = names[here + 1 :] if here >= 0 else [name for name in names if name not in self.spent]
+        after = sum(expected[name] for name in later)
+        if here < 0:
             return after
-        whole = pace * expected[self.name]
+        whole = expected[self.name]
         if share:
             sure = min(share / SURE, 1.0)
             whole = sure * elapsed / share + (1.0 - sure) * whole
