@@ -144,9 +144,9 @@ BLIND = """
   how often a thing comes again by the communities that hold it. It has every lab whole too, but two rings are one at 5
   of the first 12 evasions of seed 11: one ring is then up to .24 nats an account apart, and two rings are .23 to .80.
 - **Revisions.** All of this page is of one linking but the real rings and windows on their own pages. The four views
-  were removed after it was measured. The 44 logs of the table of evasions, the 150 worlds where nobody is guilty and the
-  log at full size were scanned again without them: every number of accounts accused, every rate and every index is the
-  same.
+  were removed after it was measured. The 44 logs of the table of evasions, the 150 worlds where nobody is guilty and
+  the log at full size were scanned again without them: every number of accounts accused, every rate and every index is
+  the same.
   Which of two rows of one event id stays and the last digits of sums once decided whether the two campaigns of `demo`
   (seed 0) are one operator, so the ARI column is that fragile.
 - **Before 2 % has gone.** Looked at every evening, lab-1 (600 accounts, 149,586 exchanges) has sent 3.3 % by the first:

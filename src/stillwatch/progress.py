@@ -59,7 +59,7 @@ traits and profiles is told by these once they are done."""
 FIRST = 0.02
 """Share of the reading before which nothing is said."""
 STEPS = 4
-"""Steps of the reading from which its first one, which waits for code to be compiled or loaded, is told apart."""
+"""Steps of the reading before which nothing is said: the first waits for code to be compiled or loaded."""
 SURE = 0.1
 """Share of a stage from which its own pace says all about its end."""
 
@@ -97,7 +97,7 @@ class Forecast:
         elapsed -= self._late(elapsed)
         reading = self.spent.get(READING)
         if reading is None:
-            if self.name != READING or share < FIRST:
+            if self.name != READING or share < FIRST or self.steps < STEPS:
                 return None
             reading = elapsed / share
         by_reading = {name: part.fixed + part.ratio * reading for name, part in self.plan.items() if part.of == READING}
