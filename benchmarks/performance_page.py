@@ -218,8 +218,7 @@ seconds the display is now off by -1 to +32 % at the end of the reading and -19 
 million events of 55 words, -26 to +1 % at 25 million, where a third of the log is a campaign, and up to +170 % at a
 million longer prompts (30 seconds in place of 11). On a busy machine, where a process had a fifth of a core, it had
 said far too little on a small log: seconds that stages take in any case are those of a quiet one. Where code has to be
-compiled first, as in a fresh clone, it had said nine minutes of a scan of one; it says nothing before that is done
-now.
+compiled first, as in a fresh clone, it had said nine minutes of a scan of one; it says nothing before that is done.
 
 """
     return text + table(["events", "of the run over", "said", "median error", "worst"], rows)
