@@ -216,9 +216,10 @@ The display says about how long a scan will still take. How far that was off, ag
 long). What stages take for each second of those before them was fitted anew after these runs, and judged by their
 seconds the display is now off by -1 to +32 % at the end of the reading and -19 to +26 % after that at one and ten
 million events of 55 words, -26 to +1 % at 25 million, where a third of the log is a campaign, and up to +170 % at a
-million longer prompts (30 seconds in place of 11). On a busy machine, where a process had a fifth of a core, it had
-said far too little on a small log: seconds that stages take in any case are those of a quiet one. Where code has to be
-compiled first, as in a fresh clone, it had said nine minutes of a scan of one; it says nothing before that is done.
+million longer prompts (a minute said where 22 seconds were left). On a busy machine, where a process had a fifth of a
+core, it had said far too little on a small log: seconds that stages take in any case are those of a quiet one. Where
+code has to be compiled first, as in a fresh clone, it had said nine minutes of a scan of one; it says nothing before
+that is done.
 
 """
     return text + table(["events", "of the run over", "said", "median error", "worst"], rows)
