@@ -17,6 +17,8 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
+from stillwatch.progress import SCAN, Forecast
+
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS, PAGE, PLOT = ROOT / "benchmarks" / "results", ROOT / "docs" / "performance.md", ROOT / "docs" / "growth.png"
 STAGES = (
@@ -200,11 +202,13 @@ def forecasts(runs: list[Run]) -> str:
                 worst = max(errors, key=abs)
                 rows.append(
                     [
-                        f"{run['events']:,}" + ("" if run["text"] else ", no text"),
+                        f"{run['events']:,}"
+                        + (f", {wording(run)}" if "words" in run else "" if run["text"] else ", no text"),
                         f"{low:.0%} to {high:.0%}",
                         str(len(mine)),
                         f"{median(errors):+.0%}",
                         f"{worst:+.0%}",
+                        *(said_now(run) if low == 0.0 else ("", "")),
                     ]
                 )
     if not rows:
@@ -213,16 +217,30 @@ def forecasts(runs: list[Run]) -> str:
 ## What is left
 
 The display says about how long a scan will still take. How far that was off, against what it took (positive: too
-long). What stages take for each second of those before them was fitted anew after these runs, and judged by their
-seconds the display is now off by -1 to +32 % at the end of the reading and -19 to +26 % after that at one and ten
-million events of 55 words, -26 to +1 % at 25 million, where a third of the log is a campaign, and up to +170 % at a
-million longer prompts (a minute said where 22 seconds were left). On a busy machine, where a process had a fifth of a
-core, it had said far too little on a small log: seconds that stages take in any case are those of a quiet one. Where
-code has to be compiled first, as in a fresh clone, it had said nine minutes of a scan of one; it says nothing before
-that is done.
+long). The plan of stages was fitted anew after these runs; the last two columns are what it says of them, by the
+seconds that their stages took, when reading is done and when linking begins. On a busy machine, where a process had a
+fifth of a core, the display had said far too little on a small log: seconds that stages take in any case are those of
+a quiet one. Where code has to be compiled first, as in a fresh clone, it had said nine minutes of a scan of one; it
+says nothing before that is done.
 
 """
-    return text + table(["events", "of the run over", "said", "median error", "worst"], rows)
+    head = ["events", "of the run over", "said", "median error", "worst", "now: reading done", "now: linking begins"]
+    return text + table(head, rows)
+
+
+def said_now(run: Run) -> list[str]:
+    """How far off the present plan is for a run's stages, at two moments."""
+    seconds, clock, out = run["seconds_by_stage"], [0.0], []
+    left, forecast = sum(seconds.values()), Forecast(clock=lambda: clock[0])
+    for name in (name for name in SCAN if name in seconds):
+        forecast.begin(name, 20)
+        if name in ("summaries", "linking"):
+            out.append(f"{(forecast.left() or 0.0) / left - 1:+.0%}")
+        for _ in range(20):
+            clock[0] += seconds[name] / 20
+            forecast.advance(1)
+        left -= seconds[name]
+    return out
 
 
 def linking(found: Any) -> str:
