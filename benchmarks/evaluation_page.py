@@ -82,15 +82,15 @@ BLIND = """
   `profile` and `tools`, which cost next to nothing, when all seven are left out. *Removed and put back*: seeds by
   control and the signal `saturation`. Neither changed a verdict there, alone or where a stronger part is missing; but
   at scale 1 (seed 10) a ring of 62 accounts is lost at `no_skeleton` without `saturation` (148 of 210 accused in
-  place of 210), and 11 accounts and an index of .634 in place of .749 at `plain_data` without seeds by control
-  (the ablation's `World.again` on these two logs). So that small worlds see nothing is not enough, and the rest stands. What random
-  groups share, two hands told apart (.08 of the index on an earlier ablation's worlds), streams judged by themselves
-  (they accuse parts of accounts, not accounts) and matched groups are stages that such worlds hardly need. Of the
-  signals of source `homogeneity` decides where a hand is not proven (278 accounts), and none where it is, which is
-  worth 14.7 bits by itself; `load_balance`, `release_pivot` and `task_bank` bring nothing either way, and are the
-  only answer to what campaigns were reported to do and these rings do not. Of the views, payment, the skeleton of
-  what is asked, the client and the conversation decide; a phone shared, a key, an exit kept for months are not in
-  these worlds.
+  place of 210), and 11 accounts and an index of .634 in place of .749 at `plain_data` without seeds by control (the
+  ablation's `World.again` on these two logs). So that small worlds see nothing is not enough, and the rest stands.
+  What random groups share, two hands told apart (.08 of the index on an earlier ablation's worlds), streams judged by
+  themselves (they accuse parts of accounts, not accounts) and matched groups are stages that such worlds hardly need.
+  Of the signals of source `homogeneity` decides where a hand is not proven (278 accounts), and none where it is,
+  which is worth 14.7 bits by itself; `load_balance`, `release_pivot` and `task_bank` bring nothing either way, and
+  are the only answer to what campaigns were reported to do and these rings do not. Of the views, payment, the
+  skeleton of what is asked, the client and the conversation decide; a phone shared, a key, an exit kept for months
+  are not in these worlds.
 - **More signals are not more evidence.** A sum of facts is held against the same sum on matched groups, so a fact
   that a ring does not show lifts what it is held against. With `coverage` or `skeleton_concentration` there are 1.6
   bits of purpose fewer than without; where `elicitation` is missing, 454 of 924 accounts are accused, and 787 if
