@@ -25,7 +25,8 @@ import pyarrow.parquet as pq
 
 from stillwatch.ingest.sketch import sketch_batch
 from stillwatch.ingest.text.profile import accumulate
-from stillwatch.model import LABELS, VECTOR
+from stillwatch.ingest.text.vector import unpacked
+from stillwatch.model import LABELS
 from stillwatch.settings import IngestSettings
 
 RESULTS = Path(__file__).parent / "results" / "text.json"
@@ -69,9 +70,9 @@ def pairs(prompts: dict[str, list[str]], size: int, seed: int) -> dict[str, floa
         texts += [lines[k] for k in rng.permutation(len(lines))[: accounts * size]]
         source += [place] * accounts
     vector = sketch_batch(batch(texts), IngestSettings(exemplars=False)).columns.column("vector")
-    known = np.asarray(vector.is_valid())
+    vectors, known = unpacked(vector)
     rows = np.repeat(np.arange(len(source)), size)[known]
-    sums, counts = accumulate(rows, np.asarray(vector.flatten()).reshape(-1, VECTOR), len(source))
+    sums, counts = accumulate(rows, vectors[known], len(source))
     means = sums / counts[:, None]
     gram = means @ means.T
     near = 2 * gram - np.diag(gram)[:, None] - np.diag(gram)

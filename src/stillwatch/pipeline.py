@@ -233,8 +233,9 @@ def _streams(run: RunFolder, request: ScanRequest, linked: pa.Table) -> None:
     # linking is of the size of the traits, not of the log, and streams read the log in passes: they stay here
     with request.room.scratch(run.root) as scratch:
         found = streams.find(
-            run.parts("sketches"), _traits(run, streams.VIEWS), linked, known, settings.linking.fdr, scratch=scratch
-        )
+            run.parts("sketches"), _traits(run, streams.VIEWS), linked, known, settings.linking.fdr, scratch=scratch,
+            threads=request.room.cores,
+        )  # fmt: skip
         separated = victims.separate(linked, found.turns, _traits(run, victims.MEANS), known)
         found = streams.settled(found, separated)
         run.write("operators", separated.operators)

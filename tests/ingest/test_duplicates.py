@@ -26,7 +26,7 @@ def row(rng: random.Random, place: int) -> dict[str, Any]:
         "event_id": rng.choice("abc"), "source_id": 0, "source_row": place + 1,
         "time": datetime(2026, 9, 1, tzinfo=UTC) + timedelta(hours=rng.randrange(3)),
         "account_id": rng.choice("xy"), "model": rng.choice("mn"), "country": rng.choice([None, "DE", "US"]),
-        "vector": rng.choice([None, [1] * 64, [2] * 64]), "item": rng.choice([None, 1, 2**63 + 5]),
+        "vector": rng.choice([None, b"\x01" * 64, b"\x02" * 64]), "item": rng.choice([None, 1, 2**63 + 5]),
     }  # fmt: skip
 
 

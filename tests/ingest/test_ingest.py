@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from stillwatch.engine.runfolder import RunFolder
 from stillwatch.errors import InputError, RunError, UsageError
 from stillwatch.ingest import ingest as stage
+from stillwatch.ingest import work, workers
 from stillwatch.ingest.pseudonyms import Pseudonyms
 from stillwatch.model import SKETCHES
 from tests.ingest import logs
@@ -280,6 +281,32 @@ def test_globs(tmp_path: Path) -> None:
     assert report.counts["kept"] == 3
 
 
+def test_threads_change_nothing(tmp_path: Path) -> None:
+    for i in range(4):
+        rows = [event(1000 * i + j, account_id=None if j % 97 == 5 else "a") for j in range(500)]
+        put(tmp_path, f"log/{i}.parquet", logs.parquet(rows))
+    names = Pseudonyms.keyed(b"k" * 32)
+    tables = []
+    for count in (1, 3):
+        report, run = scan(tmp_path, tmp_path / "log", pseudonyms=names, settings={"workers": count})
+        assert report.counts["rejected"] == 4 * 6
+        tables.append([run.read(name) for name in ("sketches", "answers", "skeletons", "rejects")])
+    assert tables[0] == tables[1]
+    assert tables[0][0]["vector"].null_count == 0
+
+
+def test_an_error_in_a_thread_ends_the_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, "log/a.parquet", logs.parquet(events(9)))
+
+    def fail(*_: object, **__: object) -> None:
+        raise RunError("no more")
+
+    monkeypatch.setattr(work, "process", fail)
+    with pytest.raises(RunError, match="no more"):
+        scan(tmp_path, tmp_path / "log", settings={"workers": 2})
+    assert not (tmp_path / "run" / "sketches.parquet").exists()
+
+
 def test_worker_processes_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for i in range(4):
         rows = [event(1000 * i + j, account_id=None if j % 97 == 5 else "a") for j in range(500)]
@@ -287,7 +314,7 @@ def test_worker_processes_change_nothing(tmp_path: Path, monkeypatch: pytest.Mon
     names = Pseudonyms.keyed(b"k" * 32)
     _, run = scan(tmp_path, tmp_path / "log", pseudonyms=names)
     alone = {name: run.read(name) for name in ("sketches", "skeletons", "rejects")}
-    monkeypatch.setattr(stage, "SMALL", 0)
+    monkeypatch.setattr(workers, "SMALL", 0)
     _, run = scan(tmp_path, tmp_path / "log", pseudonyms=names, settings={"workers": 2})
     assert all(run.read(name).equals(alone[name]) for name in alone)
 
@@ -296,7 +323,7 @@ def test_keyed_pseudonyms_leave_no_identifier(tmp_path: Path) -> None:
     rows = events(5, org_id="org-secret", key_id="key-secret", conversation_id="talk-secret")
     path = put(tmp_path, "log.jsonl", logs.lines(rows))
     _, run = scan(tmp_path, path, pseudonyms=Pseudonyms.keyed(b"k" * 32))
-    text = json.dumps(run.read("sketches").drop_columns(["time"]).to_pylist())
+    text = json.dumps(run.read("sketches").drop_columns(["time", "vector"]).to_pylist())
     for secret in ("account-", "event-", "secret", "192.0.2"):
         assert secret not in text
     assert len(set(run.read("sketches")["address_prefix"].to_pylist())) == 1

@@ -20,11 +20,10 @@ def events(n: int, seed: int, **what: Any) -> pa.Table:
     row = {"source_id": 0, "source_row": 1, "time": datetime(2026, 3, 1, tzinfo=UTC), "account_id": "a", "model": "m"}
     rows = []
     for k in range(n):
-        vector = rng.integers(-40, 40, 64) + (60 * np.eye(64)[what.get("about", 0)]).astype(int)
+        vector = rng.integers(-40, 40, 64) + 60 * np.eye(64)[what.get("about", 0)]
+        content = vector.astype(np.int8).tobytes()
         rest = {name: value for name, value in what.items() if name != "about"}
-        rows.append(
-            {**row, "event_id": f"{seed}-{k}", "vector": vector.tolist(), "words": int(rng.integers(5, 50)), **rest}
-        )
+        rows.append({**row, "event_id": f"{seed}-{k}", "vector": content, "words": int(rng.integers(5, 50)), **rest})
     return pa.Table.from_pylist(rows, schema=SKETCHES).select(COLUMNS)
 
 

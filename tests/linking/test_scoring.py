@@ -21,7 +21,7 @@ def events(n: int, seed: int) -> pa.Table:
 
     rows = []
     for _ in range(n):
-        vector = some([rng.integers(-128, 128, 64).tolist(), [0] * 64, None, rng.integers(0, 9, 64).tolist()])
+        vector = some([rng.bytes(64), bytes(64), None, rng.integers(0, 9, 64, np.int8).tobytes()])
         rows.append(
             {
                 "vector": vector, "system_skeleton": some([None, 7]), "max_tokens": some([None, 512, 4096, 77]),

@@ -25,11 +25,11 @@ def event(account: str, number: int, lead: int, **what: Any) -> dict[str, Any]:
     """One request: about the bank's subject if its first words are the bank's or `harvest` is given."""
     harvest = what.pop("harvest", 0 < lead < 100)
     rng = np.random.default_rng(number)
-    vector = rng.integers(-30, 30, 64) + (90 * np.eye(64)[5 if harvest else 10 + number % 15]).astype(int)
+    vector = rng.integers(-30, 30, 64) + 90 * np.eye(64)[5 if harvest else 10 + number % 15]
     return {
         "event_id": f"{account}-{number}", "source_id": 0, "source_row": 1, "model": "m", "account_id": account,
-        "time": START + timedelta(hours=what.pop("hour", number)), "lead_skeleton": lead, "vector": vector.tolist(),
-        "user_agent": "sdk", "address_prefix": account, **what,
+        "time": START + timedelta(hours=what.pop("hour", number)), "lead_skeleton": lead,
+        "vector": vector.astype(np.int8).tobytes(), "user_agent": "sdk", "address_prefix": account, **what,
     }  # fmt: skip
 
 

@@ -39,7 +39,7 @@ def atomic(path: Path, writer: str = "") -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-UNIQUE = frozenset({"event_id", "source_row", "time", "item", "skeleton", "duration_ms"})
+UNIQUE = frozenset({"event_id", "source_row", "time", "item", "skeleton", "vector", "duration_ms"})
 """Columns whose values hardly repeat: a dictionary of them costs time and room and is given up in the end."""
 
 

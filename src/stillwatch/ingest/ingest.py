@@ -1,18 +1,13 @@
 """The stage: files of a log -> the tables `sketches`, `answers`, `skeletons` and `rejects` of a run folder.
 
-The main process reads containers and writes tables; worker processes parse, cast and sketch. A bounded number of chunks
-is in flight, and results are taken in the order of the files, so memory is bounded and the tables do not depend on the
-number of workers.
+The main thread reads containers and writes tables; workers parse, cast and sketch (`workers.py`). Results come in the
+order of the files, so the tables do not depend on the number of workers.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import time
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -33,12 +28,11 @@ from stillwatch.ingest.readers import Chunk, UnreadableError, read
 from stillwatch.ingest.report import IngestReport
 from stillwatch.ingest.sources import Source, find_files, open_source
 from stillwatch.ingest.tally import Tally
+from stillwatch.ingest.workers import worked
 from stillwatch.model import EVENTS, REJECTS, SKETCHES
 from stillwatch.progress import SILENT, Progress
 from stillwatch.settings import IngestSettings
 
-SMALL = 24 << 20
-"""Bytes of input up to which starting worker processes would take longer than the work."""
 ROW_GROUP = 1 << 17
 
 
@@ -73,7 +67,7 @@ def ingest(
     with _Tables(run, settings, room) as tables:
         for source_path, row, reason in context.rejects:
             tables.reject(source_path, [(row, reason)])
-        for done in _run(_chunks(tally, tables), job, sum(source.bytes for source in opened), room):
+        for done in worked(_chunks(tally, tables), job, opened, room):
             tally.count(done)
             tables.take(done, str(opened[done.source_id].path))
             progress.advance(done.bytes)
@@ -216,46 +210,3 @@ class _Tables:
         with duckdb_in(self.room, self.run.root) as (engine, scratch):
             self.run.write("skeletons", exemplars.table([self.run.path("sketches")], engine, scratch))
         return twice
-
-
-def _run(chunks: Iterator[Chunk], job: work.Job, size: int, room: Room) -> Iterator[work.Done]:
-    """Work chunks off, in order; in worker processes where there is enough to do."""
-    workers = room.workers(job.settings.workers)
-    if size < SMALL or workers == 1:
-        yield from (work.process(chunk, job) for chunk in chunks)
-        return
-    methods = multiprocessing.get_all_start_methods()
-    start = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-    if "forkserver" in methods:
-        start.set_forkserver_preload(["stillwatch.ingest.work"])
-    pool = ProcessPoolExecutor(workers, start, initializer=_begin, initargs=(job,))
-    try:
-        yield from _ordered(chunks, lambda chunk: pool.submit(_work, chunk), 2 * workers + 1)
-    except BrokenProcessPool as error:
-        raise RunError("a worker process died; is memory short? Try --threads 1") from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _ordered(chunks: Iterator[Chunk], submit: Callable[[Chunk], Future[work.Done]], ahead: int) -> Iterator[work.Done]:
-    waiting: deque[Future[work.Done]] = deque()
-    for chunk in chunks:
-        waiting.append(submit(chunk))
-        if len(waiting) >= ahead:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
-
-
-_job: work.Job | None = None
-
-
-def _begin(job: work.Job) -> None:
-    global _job  # noqa: PLW0603  (each worker process has one)
-    _job = job
-    pa.set_cpu_count(1)
-
-
-def _work(chunk: Chunk) -> work.Done:
-    assert _job is not None
-    return work.process(chunk, _job)

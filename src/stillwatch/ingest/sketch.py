@@ -17,7 +17,8 @@ from stillwatch.ingest.text.kernel import Lexical, nothing, sketch
 from stillwatch.ingest.text.messages import instructions, tool_names
 from stillwatch.ingest.text.show import masked_rows
 from stillwatch.ingest.text.unicode import SCRIPTS
-from stillwatch.model import LABELS, SKELETONS, SKETCHES, VECTOR
+from stillwatch.ingest.text.vector import packed
+from stillwatch.model import LABELS, SKELETONS, SKETCHES
 from stillwatch.settings import IngestSettings
 
 SketchSettings: TypeAlias = IngestSettings
@@ -126,7 +127,7 @@ def _columns(user: Texts, asks: Lexical, told: Lexical) -> dict[str, pa.Array]:
         "lead_skeleton": pa.array(asks.lead, mask=edgeless),
         "system_skeleton": pa.array(told.skeleton, mask=told.words == 0),
         "item": pa.array(asks.item, mask=none),
-        "vector": pa.FixedSizeListArray.from_arrays(pa.array(asks.vector.ravel()), VECTOR, mask=pa.array(wordless)),
+        "vector": packed(asks.vector, wordless),
         "words": pa.array(asks.words, mask=none),
         "turns": pa.array(user.turns, mask=user.turns < 0),
         "script": pa.array(SCRIPTS).take(pa.array(asks.script.astype(np.int32), mask=none)),

@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillwatch.ingest.text.vector import unpacked
 from stillwatch.linking.matrix import Floats
-from stillwatch.model import LABELS, SKETCHES, VECTOR
+from stillwatch.model import LABELS, SKETCHES
 
 CHOICES = ("parameters", "tools_skeleton", "model", "script")
 NUMBERS = ("turns", "words", "output_tokens", "reasoning_tokens")
@@ -58,11 +59,7 @@ class Likeness:
 
 def features(events: pa.Table, choices: dict[str, list[str]]) -> Floats:
     """[n, F]: the content vector at length 1, what is there and how much of it, labels, and one column a choice."""
-    n = len(events)
-    flat = (
-        pc.list_flatten(pc.fill_null(events["vector"].combine_chunks(), [0] * VECTOR)) if n else pa.array([], pa.int8())
-    )
-    vector = np.asarray(flat.to_numpy(zero_copy_only=False), np.float64).reshape(n, VECTOR)
+    vector = unpacked(events["vector"])[0].astype(np.float64)
     length = np.sqrt((vector**2).sum(axis=1, keepdims=True))
     blocks = [vector / np.maximum(length, 1e-9), length > 0, events["system_skeleton"].is_valid().to_numpy()[:, None]]
     for name in NUMBERS:

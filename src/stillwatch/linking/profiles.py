@@ -11,9 +11,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillwatch.ingest.text.profile import accumulate
+from stillwatch.ingest.text.vector import unpacked
 from stillwatch.linking import manner
 from stillwatch.linking.matrix import Floats, Ints
-from stillwatch.model import MANNER, PROFILE, PROFILES, VECTOR
+from stillwatch.model import MANNER, PROFILE, PROFILES
 
 ROWS = 65_536
 COLUMNS = ("account_id", "vector", *manner.COLUMNS)
@@ -87,9 +88,8 @@ def aligned(partial: pa.Table, accounts: pa.Array) -> pa.Table:
 
 def summed(batch: pa.RecordBatch, rows: Ints, accounts: int) -> tuple[Floats, Ints, Floats]:
     """Sums of features, events that have a vector, and sums of manner, by account; `rows` is that of each event."""
-    some = batch["vector"].is_valid().to_numpy(zero_copy_only=False)
-    vectors = batch["vector"].drop_null().flatten().to_numpy().reshape(int(some.sum()), VECTOR)
-    return *accumulate(rows[some], vectors, accounts), manner.sums(batch, rows, accounts)
+    vectors, some = unpacked(batch["vector"])
+    return *accumulate(rows[some], vectors[some], accounts), manner.sums(batch, rows, accounts)
 
 
 def table(accounts: pa.Array, counts: Ints, sums: Floats, ways: Floats) -> pa.Table:

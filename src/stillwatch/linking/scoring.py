@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillwatch.ingest.text.vector import unpacked
 from stillwatch.linking.likeness import CHOICES, MOST_NATS, NUMBERS, PARAMETERS, Likeness
 from stillwatch.linking.matrix import Floats, Ints
 from stillwatch.model import LABELS, VECTOR
@@ -45,10 +46,7 @@ class Scoring:
 
     def log_ratio(self, events: pa.RecordBatch, row: Ints, which: Ints) -> Floats:
         """Natural log of the ratio `which` at event `row`, [P] each, within `MOST_NATS` of 0."""
-        lists = events["vector"]
-        flat = lists.values.slice(lists.offset * VECTOR, len(lists) * VECTOR).fill_null(0)
-        vector = flat.to_numpy(zero_copy_only=False).reshape(-1, VECTOR)
-        there = lists.is_valid().to_numpy(zero_copy_only=False)
+        vector, there = unpacked(events["vector"])
         out = np.empty(len(row))
         _ratios(out, row, which, vector, there, _rest(events), self.base, self.few)
         for name in CHOICES:

@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillwatch.engine.inorder import threaded
 from stillwatch.hashing import hash64_array
 from stillwatch.linking import examples, likeness, reading, suspects, victims
 from stillwatch.linking.claims import Claims
@@ -55,6 +56,7 @@ def find(
     accounts: pa.Table | None = None,
     fdr: float = 0.01,
     scratch: Path | None = None,
+    threads: int = 1,
 ) -> Streams:
     """Streams of all operators; `accounts` as model.ACCOUNTS. Operators of one declared organisation have none.
 
@@ -69,8 +71,8 @@ def find(
         learnt = examples.learn(sketches, of, sizes)
         look = Look(of, [one.stray for one in learnt], _resellers(accounts), fdr)
         scoring = Scoring([one.likeness for one in learnt])
-        for batch in _dealt(sketches, of, sizes, scoring, scratch).batches():
-            here = look.at(batch)
+        dealt = _dealt(sketches, of, sizes, scoring, scratch, threads)
+        for here in threaded(look.at, dealt.batches(), threads, threads):
             found.append(here)
             claims.add(here.events)
     order = [("account_id", "ascending"), ("operator_id", "ascending")]
@@ -86,33 +88,48 @@ def _resellers(accounts: pa.Table | None) -> set[str]:
     return set(accounts.filter(pc.fill_null(pc.equal(accounts["path"], RESELLER), False))["account_id"].to_pylist())
 
 
-def _dealt(sketches: Source, of: suspects.Cases, sizes: np.ndarray, scoring: Scoring, scratch: Path | None) -> Dealt:
+def _dealt(
+    sketches: Source, of: suspects.Cases, sizes: np.ndarray, scoring: Scoring, scratch: Path | None, threads: int
+) -> Dealt:
     """Events of all suspects, as every case that suspects them sees them, by account."""
-    starts, cases = of.pairs()
-    number = np.append(np.diff(starts), 0)  # of accounts that are unknown
-    starts = np.append(starts[:-1], 0)
-    holding = {name: suspects.Holding([case.marks[name] for case in of.cases]) for name in suspects.MARKED.values()}
-    exits = suspects.Holding([case.exits for case in of.cases])
-    out = Dealt(sizes * number[:-1], scratch)
-    for part in reading.parts(sketches, COLUMNS, pa.array(of.ids, pa.string())):
-        times = number[part.account]
+    seeing = _Seeing(of, scoring)
+    out = Dealt(sizes * seeing.number[:-1], scratch)
+    parts = reading.parts(sketches, COLUMNS, pa.array(of.ids, pa.string()))
+    for records, ids in threaded(seeing.records, parts, threads):
+        out.add(records, ids)
+    return out
+
+
+class _Seeing:
+    """What each case sees of an event in an account that it suspects."""
+
+    def __init__(self, of: suspects.Cases, scoring: Scoring) -> None:
+        starts, self.cases = of.pairs()
+        self.scoring = scoring
+        self.number = np.append(np.diff(starts), 0)  # of accounts that are unknown
+        self.starts = np.append(starts[:-1], 0)
+        self.holding = {
+            name: suspects.Holding([case.marks[name] for case in of.cases]) for name in suspects.MARKED.values()
+        }
+        self.exits = suspects.Holding([case.exits for case in of.cases])
+
+    def records(self, part: reading.Part) -> tuple[np.ndarray, pa.Array]:
+        """RECORD and event ids, one for each event and case that suspects its account."""
+        times = self.number[part.account]
         row = np.repeat(np.arange(len(times)), times)
         nth = np.arange(len(row)) - np.repeat(np.cumsum(times) - times, times)
-        case = cases[starts[part.account[row]] + nth]
+        case = self.cases[self.starts[part.account[row]] + nth]
         events, records = part.events, np.zeros(len(row), RECORD)
         records["account"], records["case"], records["row"] = part.account[row], case, part.start + row
         records["time"] = events["time"].cast(pa.int64()).to_numpy()[row]
-        records["ratio"] = scoring.log_ratio(events, row, case)
-        records["marked"] = examples.marked(events, holding, row, case)
+        records["ratio"] = self.scoring.log_ratio(events, row, case)
+        records["marked"] = examples.marked(events, self.holding, row, case)
         for name, values in _traces(events).items():
             records[name] = values[row]
-        left = np.zeros(len(row), bool)
-        exits.add(
-            left, hashed(events["address_prefix"]), events["address_prefix"].is_valid().to_numpy(False), row, case
-        )
+        left, networks = np.zeros(len(row), bool), events["address_prefix"]
+        self.exits.add(left, hashed(networks), networks.is_valid().to_numpy(False), row, case)
         records["exit"] = left
-        out.add(records, events["event_id"].take(pa.array(row)))
-    return out
+        return records, events["event_id"].take(pa.array(row))
 
 
 def _traces(events: pa.RecordBatch) -> dict[str, reading.Hashes]:

@@ -16,7 +16,7 @@ from stillwatch.model import PROFILE, SKELETONS, SKETCHES
 from stillwatch.signals import all_signals
 from stillwatch.signals.summarise import columns
 
-FORMAT = 2
+FORMAT = 3
 """Of the folder."""
 DERIVING = 3
 """To be raised when summaries, traits or profiles come to mean something else under the same names."""

@@ -7,8 +7,12 @@ worse than damping them. Weights are whole numbers, so machines cannot differ be
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba as nb
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 
 from stillwatch.hashing import chain, mix
 from stillwatch.model import VECTOR
@@ -51,3 +55,23 @@ def vector(data, S, n, sums, out):  # type: ignore[no-untyped-def]
     scale = SCALE / np.sqrt(np.float64(total)) if total > 0 else 0.0
     for d in range(VECTOR):
         out[d] = np.int8(np.rint(sums[d] * scale))
+
+
+def packed(vectors: npt.NDArray[np.int8], none: npt.NDArray[np.bool_]) -> pa.Array:
+    """The column `vector` of model.SKETCHES from vectors [n, 64]; null where there is `none`."""
+    there = pa.py_buffer(np.packbits(~none, bitorder="little"))
+    return pa.Array.from_buffers(pa.binary(VECTOR), len(vectors), [there, pa.py_buffer(np.ascontiguousarray(vectors))])
+
+
+def unpacked(column: Any) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.bool_]]:
+    """The reverse: vectors [n, 64], zeros where null, and where there is one [n]. Engines may give plain binary."""
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    there = np.asarray(whole.is_valid())
+    if not there.all():
+        whole = whole.fill_null(bytes(VECTOR))
+    whole = whole.cast(pa.binary(VECTOR))
+    data = whole.buffers()[1]
+    if data is None or not len(whole):
+        return np.zeros((len(whole), VECTOR), np.int8), there
+    flat = np.frombuffer(data, np.int8)[VECTOR * whole.offset :][: VECTOR * len(whole)]
+    return flat.reshape(-1, VECTOR), there
