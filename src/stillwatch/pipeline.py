@@ -199,7 +199,7 @@ def _relations(run: RunFolder, request: ScanRequest, meter: Meter, cluster: Spar
     with meter.stage("profiles"):
         ids = run.read("accounts", ["account_id"])["account_id"].combine_chunks()
         if cluster is None:
-            run.write("profiles", profiles.from_sketches(run.parts("sketches"), ids))
+            run.write("profiles", profiles.from_sketches(run.parts("sketches"), ids, request.room.cores))
             return
         dealt = cluster.by_account(run.parts("sketches"), profiles.COLUMNS, profiles.of_partition, profiles.PARTIAL)
         run.write("profiles", profiles.aligned(dealt, ids))

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from stillwatch.engine.inorder import threaded
 from stillwatch.ingest.text.profile import accumulate
 from stillwatch.ingest.text.vector import unpacked
 from stillwatch.linking import manner
@@ -21,12 +22,13 @@ COLUMNS = ("account_id", "vector", *manner.COLUMNS)
 """Of sketches, that are read."""
 
 
-def from_sketches(sketches: Sequence[Path], accounts: pa.Array) -> pa.Table:
+def from_sketches(sketches: Sequence[Path], accounts: pa.Array, threads: int = 1) -> pa.Table:
     """One row an account, in the order of `accounts`: sums over its events, see model.PROFILES."""
     total = Sums()
-    for path in sketches:
-        for batch in pq.ParquetFile(path).iter_batches(ROWS, columns=list(COLUMNS)):
-            total.add(batch)
+    files = (pq.ParquetFile(path) for path in sketches)
+    batches = (batch for file in files for batch in file.iter_batches(ROWS, columns=list(COLUMNS)))
+    for found in threaded(of_batch, batches, threads):
+        total.take(*found)
     return aligned(total.table(), accounts)
 
 
@@ -45,14 +47,14 @@ class Sums:
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Take events: the `COLUMNS` of sketches."""
-        encoded = batch["account_id"].dictionary_encode()
-        here = encoded.dictionary.to_pylist()
+        self.take(*of_batch(batch))
+
+    def take(self, here: list[str], sums: Floats, counts: Ints, ways: Floats) -> None:
+        """Take what was summed of the accounts that are `here`."""
         rows = np.array([self.place.setdefault(account, len(self.place)) for account in here], np.int64)
         while len(self.place) > len(self.counts):
             self.sums, self.ways = (np.concatenate([old, np.zeros_like(old)]) for old in (self.sums, self.ways))
             self.counts = np.concatenate([self.counts, np.zeros_like(self.counts)])
-        # by the accounts of the batch, so that a batch costs the same however many accounts there are
-        sums, counts, ways = summed(batch, encoded.indices.to_numpy().astype(np.int64), len(here))
         self.sums[rows] += sums
         self.counts[rows] += counts
         self.ways[rows] += ways
@@ -65,6 +67,13 @@ class Sums:
             for values, width in ((self.sums, PROFILE), (self.ways, MANNER))
         )
         return pa.table([pa.array(list(self.place), pa.string()), pa.array(self.counts[:n]), *lists], schema=PARTIAL)
+
+
+def of_batch(batch: pa.RecordBatch) -> tuple[list[str], Floats, Ints, Floats]:
+    """Its accounts, and `summed` of them: a batch costs the same however many accounts the log has."""
+    encoded = batch["account_id"].dictionary_encode()
+    here = encoded.dictionary.to_pylist()
+    return here, *summed(batch, encoded.indices.to_numpy().astype(np.int64), len(here))
 
 
 def of_partition(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

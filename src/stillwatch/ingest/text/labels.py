@@ -33,11 +33,13 @@ _BITS = 1 << 15
 class Cues(NamedTuple):
     """The cue table for kernels. Hash tables have a power of two slots, at most a quarter full; an empty slot is 0.
 
-    maybe [2^15]: 1 where a first word may be; first, longest [F]: first words and the words of their longest phrase;
+    maybe [2^15]: 1 where a first word may be; pairs [2^15]: 1 where the first two words of a longer phrase may be;
+    first, longest [F]: first words and the words of their longest phrase;
     phrase, concepts [P]: phrases, and a bit a concept; need, family, sure [R]: the rules; label [families].
     """
 
     maybe: npt.NDArray[np.uint8]
+    pairs: npt.NDArray[np.uint8]
     first: npt.NDArray[np.uint64]
     longest: npt.NDArray[np.int64]
     phrase: npt.NDArray[np.uint64]
@@ -61,11 +63,14 @@ def cues() -> Cues:
     names = list(source["concepts"])
     firsts: dict[int, int] = defaultdict(int)
     phrases: dict[int, int] = defaultdict(int)
+    pairs = np.zeros(_BITS, np.uint8)
     for bit, name in enumerate(names):
         for phrase in (phrase for language in source["concepts"][name].values() for phrase in language):
             stems = tokens(phrase.encode()).stem
             firsts[int(stems[0])] = max(firsts[int(stems[0])], len(stems))
             phrases[_key(stems)] |= 1 << bit
+            if len(stems) > 1:
+                pairs[_key(stems[:2]) % _BITS] = 1
     first, longest = _table(firsts, np.int64)
     phrase_, concepts = _table(phrases, np.uint64)
     maybe = np.zeros(_BITS, np.uint8)
@@ -79,7 +84,7 @@ def cues() -> Cues:
                 family.append(len(label) - 1)
                 sure.append(weight)
     return Cues(
-        maybe, first, longest, phrase_, concepts, np.array(need, np.uint64), np.array(family, np.int64),
+        maybe, pairs, first, longest, phrase_, concepts, np.array(need, np.uint64), np.array(family, np.int64),
         np.array(sure, np.float64), np.array(label, np.int64),
     )  # fmt: skip
 
@@ -128,7 +133,10 @@ def _concepts(S, k, n, C):  # type: ignore[no-untyped-def]
     h = OFFSET
     for j in range(k, min(n, k + C.longest[at])):
         h = chain(h, S.stem[j])
-        slot = _find(C.phrase, mix(h))
+        key = mix(h)
+        if j == k + 1 and C.pairs[np.int64(key % np.uint64(_BITS))] == 0:  # most words that begin a phrase begin none
+            return found
+        slot = _find(C.phrase, key)
         if slot >= 0:
             found |= C.concepts[slot]
     return found

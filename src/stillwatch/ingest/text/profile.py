@@ -43,9 +43,25 @@ EXACT = 2.0**24
 _STEPS = np.float32(EXACT)
 
 
+# exact, so in any order; a product of BLAS's starts threads of its own, which get into each other's way
+@nb.njit(cache=True, nogil=True, fastmath={"contract"})
+def _angles(vectors, frequencies, out):  # type: ignore[no-untyped-def]
+    width = frequencies.shape[1]
+    total = np.empty(width)
+    for k in range(len(vectors)):
+        total[:] = 0.0
+        for j in range(vectors.shape[1]):
+            value = float(vectors[k, j])
+            for d in range(width):
+                total[d] += value * frequencies[j, d]
+        for d in range(width):
+            out[k, d] = total[d]
+
+
 def features(vectors: npt.NDArray[np.int8]) -> npt.NDArray[np.float32]:
     """[n, 128] features of [n, 64] vectors; their inner products approximate the kernel, and their length is 1."""
-    angles = (vectors.astype(np.float64) @ FREQUENCIES).astype(np.float32)
+    angles = np.empty((len(vectors), PROFILE // 2), np.float32)
+    _angles(np.ascontiguousarray(vectors), FREQUENCIES, angles)
     out = np.empty((len(vectors), PROFILE), np.float32)
     np.cos(angles, out=out[:, : PROFILE // 2])
     np.sin(angles, out=out[:, PROFILE // 2 :])
