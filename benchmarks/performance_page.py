@@ -233,12 +233,12 @@ def said_now(run: Run) -> list[str]:
     seconds, clock, out = run["seconds_by_stage"], [0.0], []
     left, forecast = sum(seconds.values()), Forecast(clock=lambda: clock[0])
     for name in (name for name in SCAN if name in seconds):
-        forecast.begin(name, 20)
+        forecast.begin(name, run.get("bytes", 20))
         if name in ("summaries", "linking"):
             out.append(f"{(forecast.left() or 0.0) / left - 1:+.0%}")
         for _ in range(20):
             clock[0] += seconds[name] / 20
-            forecast.advance(1)
+            forecast.advance(run.get("bytes", 20) // 20, run["events"] // 20 if "bytes" in run else 0)
         left -= seconds[name]
     return out
 

@@ -296,7 +296,8 @@ def measured(events: Path, world: Path, run: Path, given: argparse.Namespace) ->
     load = os.getloadavg()[0]
     found = scan(events, world, run, given)
     return {
-        "events": found["counts"]["kept"], "load": [round(load, 1), round(os.getloadavg()[0], 1)],
+        "events": found["counts"]["kept"], "bytes": sum(path.stat().st_size for path in events.rglob("*.parquet")),
+        "load": [round(load, 1), round(os.getloadavg()[0], 1)],
         "threads": given.threads, "memory": given.memory, "read": read, **found,
         "ratio_to_read": round(found["seconds"] / read["wall"], 1), "cpu_ratio": round(found["cpu"] / read["cpu"], 1),
     }  # fmt: skip

@@ -15,6 +15,8 @@ def friendly(kind: pa.DataType) -> str:
     """An Arrow type in the words of docs/tables.md."""
     if pa.types.is_timestamp(kind):
         return "time"
+    if pa.types.is_fixed_size_binary(kind):
+        return f"{kind.byte_width} bytes"
     if pa.types.is_fixed_size_list(kind):
         return f"{kind.list_size} x {friendly(kind.value_type)}"
     return {"double": "float64", "float": "float32"}.get(str(kind), str(kind))

@@ -20,7 +20,7 @@ class Left(Protocol):
     def begin(self, name: str, total: int | None) -> None:
         """A stage begins."""
 
-    def advance(self, units: int) -> None:
+    def advance(self, units: int, events: int = 0) -> None:
         """Some of it is done."""
 
     def left(self) -> float | None:
@@ -81,10 +81,10 @@ class Display:
         elif not again:
             self._line()
 
-    def advance(self, units: int = 1) -> None:
+    def advance(self, units: int = 1, events: int = 0) -> None:
         """Some of it is done."""
         if self.forecast is not None:
-            self.forecast.advance(units)
+            self.forecast.advance(units, events)
         if self.live:
             self.bar.advance(self.task, units)
             return

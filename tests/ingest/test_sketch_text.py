@@ -23,7 +23,7 @@ from stillwatch.ingest.text.profile import accumulate, features
 from stillwatch.ingest.text.show import PARTS, masked, masked_rows
 from stillwatch.ingest.text.spans import WORD
 from stillwatch.ingest.text.tokens import STEM, tokens
-from stillwatch.ingest.text.vector import SCALE
+from stillwatch.ingest.text.vector import SCALE, packed, unpacked
 from stillwatch.model import LABELS, PROFILE, VECTOR
 
 quick = settings(deadline=None, max_examples=80)
@@ -133,6 +133,21 @@ def naive_vector(words: list[str]) -> list[int]:
 def test_vector(words: list[str]) -> None:
     assert sketched(" ".join(words)).vector[0].tolist() == naive_vector(words)
     assert sketched(" ".join(words).upper()).vector[0].tolist() == naive_vector(words)
+
+
+@quick
+@given(
+    st.lists(st.none() | st.binary(min_size=VECTOR, max_size=VECTOR), max_size=20), st.integers(0, 20), st.booleans()
+)
+def test_vectors_come_out_as_they_were_put_in(rows: list[bytes | None], start: int, plain: bool) -> None:
+    none = np.array([row is None for row in rows], np.bool_)
+    values = np.frombuffer(b"".join(row or bytes(VECTOR) for row in rows), np.int8).reshape(-1, VECTOR)
+    column = packed(values, none)
+    assert column.to_pylist() == rows
+    some = (column.cast(pa.binary()) if plain else column).slice(start)
+    back, there = unpacked(some)
+    assert there.tolist() == (~none[start:]).tolist()
+    assert (back == values[start:]).all()
 
 
 def naive_labels(text: str) -> list[float]:

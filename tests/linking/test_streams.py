@@ -201,7 +201,7 @@ def test_how_much_is_read_and_held_at_once_does_not_count(tmp_path: Path, monkey
         out.write_table(sketches.take(np.random.default_rng(5).permutation(len(sketches))), 100)
     for module, limit, value in ((reading, "ROWS", 37), (dealing, "BATCH", 50), (examples, "HELD_AT_ONCE", 60)):
         monkeypatch.setattr(module, limit, value)
-    parts = find([path], traits, operators, DECLARED, scratch=tmp_path)
+    parts = find([path], traits, operators, DECLARED, scratch=tmp_path, threads=3)
     assert len(parts.events.places) > 2
     assert parts.streams.equals(whole.streams)
     one, two = (found.events.table() for found in (whole, parts))

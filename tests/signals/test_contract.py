@@ -63,8 +63,8 @@ def _value(rng: random.Random, kind: pa.DataType) -> Any:
     if pa.types.is_timestamp(kind):
         # around midnights: where days are cut
         return START + timedelta(days=rng.randrange(3), microseconds=rng.choice([0, 1, 86_399_999_999, 3_600_000_000]))
-    if pa.types.is_fixed_size_list(kind):
-        return [_value(rng, kind.value_type) for _ in range(kind.list_size)]
+    if pa.types.is_fixed_size_binary(kind):
+        return rng.randbytes(kind.byte_width)
     if pa.types.is_floating(kind):
         return rng.choice([0.0, 0.5, 1.0, rng.random()])
     if pa.types.is_integer(kind):

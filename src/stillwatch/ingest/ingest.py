@@ -70,7 +70,7 @@ def ingest(
         for done in worked(_chunks(tally, tables), job, opened, room):
             tally.count(done)
             tables.take(done, str(opened[done.source_id].path))
-            progress.advance(done.bytes)
+            progress.advance(done.bytes, done.rows_in)
         if not tally.kept:
             raise InputError(tally.nothing())
         progress.stage("looking for duplicates")

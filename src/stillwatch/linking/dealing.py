@@ -81,13 +81,14 @@ class Dealt:
     def batches(self) -> Iterator[Batch]:
         """In the order of accounts; each can be asked for once."""
         for at in sorted(self.files):
-            rows, texts = self.files.pop(at)
-            with disk(), rows, texts:
-                rows.seek(0)
-                texts.seek(0)
-                records = np.frombuffer(rows.read(), RECORD)
-                text = texts.read()
-            yield _sorted(records, text)
+            yield _sorted(*_read(*self.files.pop(at)))  # nothing but the batch is held while it is looked at
+
+
+def _read(rows: BinaryIO, texts: BinaryIO) -> tuple[npt.NDArray[np.void], bytes]:
+    with disk(), rows, texts:
+        rows.seek(0)
+        texts.seek(0)
+        return np.frombuffer(rows.read(), RECORD), texts.read()
 
 
 def taken(records: npt.NDArray[np.void], rows: Ints) -> npt.NDArray[np.void]:

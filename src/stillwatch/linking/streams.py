@@ -71,8 +71,9 @@ def find(
         learnt = examples.learn(sketches, of, sizes)
         look = Look(of, [one.stray for one in learnt], _resellers(accounts), fdr)
         scoring = Scoring([one.likeness for one in learnt])
-        dealt = _dealt(sketches, of, sizes, scoring, scratch, threads)
-        for here in threaded(look.at, dealt.batches(), threads, threads):
+        # batch by batch: one may be an account of millions of events that several cases suspect
+        for batch in _dealt(sketches, of, sizes, scoring, scratch, threads).batches():
+            here = look.at(batch)
             found.append(here)
             claims.add(here.events)
     order = [("account_id", "ascending"), ("operator_id", "ascending")]
@@ -95,7 +96,7 @@ def _dealt(
     seeing = _Seeing(of, scoring)
     out = Dealt(sizes * seeing.number[:-1], scratch)
     parts = reading.parts(sketches, COLUMNS, pa.array(of.ids, pa.string()))
-    for records, ids in threaded(seeing.records, parts, threads):
+    for records, ids in threaded(seeing.records, parts, threads, threads + 1):
         out.add(records, ids)
     return out
 
