@@ -32,7 +32,7 @@ class IngestSettings(_Section):
     answers: bool = True
     """Keep sketches of answers, for `trace data`. Their text is never kept."""
     workers: int = 0
-    """Processes that sketch text; 0 = one a core (of those that `--threads` allows)."""
+    """Threads (where the log is columns) or processes that sketch text; 0 = one a core of those `--threads` allows."""
 
 
 class LinkingSettings(_Section):
