@@ -269,11 +269,15 @@ def said_now(run: Run) -> list[str]:
     left, forecast = sum(seconds.values()), Forecast(clock=lambda: clock[0])
     for name in (name for name in SCAN if name in seconds):
         forecast.begin(name, run.get("bytes", 20))
+        if name == "summaries" and "bytes" in run:
+            forecast.tell(events=run["events"], texts=run["events"] if run["text"] else 0)
+        if name == "traits":
+            forecast.tell(accounts=run["counts"]["accounts"])
         if name in ("summaries", "linking"):
             out.append(f"{(forecast.left() or 0.0) / left - 1:+.0%}")
         for _ in range(20):
             clock[0] += seconds[name] / 20
-            forecast.advance(run.get("bytes", 20) // 20, run["events"] // 20 if "bytes" in run else 0)
+            forecast.advance(run.get("bytes", 20) // 20)
         left -= seconds[name]
     return out
 

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from stillwatch import terminal
-from stillwatch.progress import EVENTS, READ, READING, SCAN, Forecast, Part, spoken
+from stillwatch.progress import ACCOUNTS, EACH, EVENTS, READ, READING, SCAN, Forecast, Part, spoken
 from stillwatch.terminal import Display
 
 PLAN = {READING: Part(0.0, 1.0), "traits": Part(2.0, 0.5), "linking": Part(4.0, 0.3)}
@@ -102,30 +102,35 @@ def test_a_stage_may_go_by_another_than_the_reading() -> None:
     assert forecast.left() == pytest.approx(41), "by what traits took, whatever was expected of them"
 
 
-def test_long_prompts_are_read_slowly_and_take_no_longer_afterwards() -> None:
-    plan = {READING: Part(0.0, 1.0), "traits": Part(3.0, 2.0, EVENTS)}
-    for size in (1, 40):  # GiB of 10 million events
-        for slower in (1.0, 3.0):
-            clock = Clock()
-            forecast = Forecast(plan, clock)
-            reading = slower * (10 * READ.million + size * READ.gibibyte)
-            forecast.begin(READING, size << 30)
-            for step in range(20):
-                clock.now += reading / 20
-                forecast.advance((size << 30) // 20, 500_000)
-                if step >= 4:
-                    assert forecast.left() == pytest.approx(reading - clock.now + 3 + slower * 20, rel=1e-6)
-            forecast.begin("traits", None)
-            assert forecast.left() == pytest.approx(3 + slower * 20, rel=1e-6)
-
-
-def test_where_no_events_are_told_they_are_as_long_as_most() -> None:
+@pytest.mark.parametrize("gibibytes", [1, 40])
+@pytest.mark.parametrize("slower", [1.0, 3.0])
+@pytest.mark.parametrize("texts", [0, 5_000_000, 10_000_000])
+def test_stages_go_by_events_and_accounts_however_long_prompts_are(gibibytes: int, slower: float, texts: int) -> None:
     clock = Clock()
-    forecast = Forecast({READING: Part(0.0, 1.0), "traits": Part(0.0, 2.0, EVENTS)}, clock)
-    forecast.begin(READING, None)
-    clock.now = READ.million + READ.gibibyte * READ.bytes * 1e6 / 2**30
+    plan = {READING: Part(0.0, 1.0), "traits": Part(3.0, 2.0, EVENTS, 1.0), "linking": Part(0.0, 0.1, ACCOUNTS)}
+    forecast = Forecast(plan, clock)
+    reading = slower * (10 * READ.million + gibibytes * READ.gibibyte)
+    traits = 3 + slower * (20 + texts / 1e6)
+    forecast.begin(READING, gibibytes << 30)
+    for step in range(1, 21):
+        clock.now += reading / 20
+        forecast.tell(events=500_000 * step, texts=texts // 20 * step)
+        forecast.advance((gibibytes << 30) // 20)
+        if step >= 4:
+            left = reading - clock.now + traits + slower * 1e3 / EACH
+            assert forecast.left() == pytest.approx(left, rel=1e-6)
+    forecast.tell(accounts=70_000)
     forecast.begin("traits", None)
-    assert forecast.left() == pytest.approx(2.0)
+    assert forecast.left() == pytest.approx(traits + slower * 7, rel=1e-6)
+
+
+def test_where_nothing_is_told_events_are_as_long_as_most_and_have_text() -> None:
+    clock = Clock()
+    forecast = Forecast({READING: Part(0.0, 1.0), "traits": Part(0.0, 2.0, EVENTS, 1.0)}, clock)
+    forecast.begin(READING, None)
+    clock.now = READ.million + READ.gibibyte * EACH * 1e6 / 2**30
+    forecast.begin("traits", None)
+    assert forecast.left() == pytest.approx(3.0)
 
 
 def test_a_stage_that_overruns_never_promises_less_than_what_follows() -> None:

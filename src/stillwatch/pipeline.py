@@ -189,9 +189,9 @@ def _relations(run: RunFolder, request: ScanRequest, meter: Meter, cluster: Spar
         sketches = engine.table(run.parts("sketches"))
         with meter.stage("summaries"):
             run.write("summaries", engine.run(summarise(sketches, all_signals())))
-            run.write(
-                "accounts", everyone(run.read("summaries", ["account_id"])["account_id"], request.context.accounts)
-            )
+            accounts = everyone(run.read("summaries", ["account_id"])["account_id"], request.context.accounts)
+            run.write("accounts", accounts)
+            meter.progress.tell(accounts=len(accounts))
         with meter.stage("traits"), run.writer("traits") as out:
             for view in traits.from_sketches(sketches):
                 out.write_table(engine.run(view).select(TRAITS.names).cast(TRAITS))

@@ -1,9 +1,9 @@
 """How a long stage says how far it is; the command line shows it, libraries pass `SILENT`. And what is left of a scan.
 
-What is left is forecast from the part that is done. Reading tells how many bytes and events there are, and how fast the
-machine is: what they would have taken where the plan was fitted, against what they took. The stages after it take so
-many seconds for a million events, or for each second of a stage before them. Measured by `benchmarks/scale.py`
-(docs/performance.md says how far forecasts are off).
+What is left is forecast from the part that is done. Reading tells how many events there are and how fast the machine
+is: what their number and bytes would have taken where the plan was fitted, against what they took. The stages after it
+take so many seconds for a million events or a thousand accounts, and more where these have text, or for each second of
+a stage before them. Measured by `benchmarks/scale.py` (docs/performance.md says how far forecasts are off).
 """
 
 from __future__ import annotations
@@ -19,15 +19,21 @@ class Progress(Protocol):
     def stage(self, name: str, total: int | None = None) -> None:
         """A stage begins; `total` units of work, or None if unknown."""
 
-    def advance(self, units: int = 1, events: int = 0) -> None:
-        """Some units of the current stage are done, and so many events of the log with them."""
+    def advance(self, units: int = 1) -> None:
+        """Some units of the current stage are done."""
+
+    def tell(self, *, events: int = 0, texts: int = 0, accounts: int = 0) -> None:
+        """What is known of the log by now: events read, how many of them have text, accounts; 0 says nothing new."""
 
 
 class _Silent:
     def stage(self, name: str, total: int | None = None) -> None:
         pass
 
-    def advance(self, units: int = 1, events: int = 0) -> None:
+    def advance(self, units: int = 1) -> None:
+        pass
+
+    def tell(self, *, events: int = 0, texts: int = 0, accounts: int = 0) -> None:
         pass
 
 
@@ -36,15 +42,17 @@ SILENT: Progress = _Silent()
 READING = "reading and sketching"
 
 
-EVENTS = "events"
+EVENTS, ACCOUNTS = "events", "accounts"
 
 
 class Part(NamedTuple):
-    """What a stage takes: seconds in any case, and for each million `EVENTS` or each second of a stage before it."""
+    """What a stage takes: seconds in any case; and for each million `EVENTS`, thousand `ACCOUNTS` or second of a stage
+    before it, `more` of them where all events have text."""
 
     fixed: float
     ratio: float
     of: str = READING
+    more: float = 0.0
 
 
 class Reading(NamedTuple):
@@ -52,24 +60,23 @@ class Reading(NamedTuple):
 
     million: float
     gibibyte: float
-    bytes: float
-    """Of an event of a Parquet file with text."""
 
 
-READ = Reading(2.3, 30.0, 140.0)
+READ = Reading(0.25, 41.0)
+EACH = 170.0
+"""Bytes of an event of a Parquet file with text, and events of an account, where they are not told."""
 SCAN: Mapping[str, Part] = {
     READING: Part(0.0, 1.0),
-    "looking for duplicates": Part(0.5, 0.03),
-    "summaries": Part(0.2, 0.03),
-    "traits": Part(0.5, 0.13),
-    "profiles": Part(0.2, 0.16),
-    "linking": Part(0.5, 2.6, "traits"),
-    "streams": Part(0.3, 1.4, "profiles"),
-    "judging": Part(0.5, 0.9, "profiles"),
-    "report": Part(4.5, 0.4, "profiles"),
+    "looking for duplicates": Part(0.2, 0.15, EVENTS),
+    "summaries": Part(0.05, 0.3, EVENTS, 0.05),
+    "traits": Part(0.1, 0.95, EVENTS, 0.2),
+    "profiles": Part(0.05, 0.29, EVENTS, 0.45),
+    "linking": Part(0.3, 0.18, ACCOUNTS, 0.8),
+    "streams": Part(0.0, 0.05, EVENTS, 1.15),
+    "judging": Part(0.3, 0.2, ACCOUNTS, 0.15),
+    "report": Part(1.9, 0.07, ACCOUNTS, 0.04),
 }
-"""Stages of a scan in order. Long prompts are read slowly and link no slower than short ones, so what comes after
-traits and profiles is told by these once they are done."""
+"""Stages of a scan in order."""
 FIRST = 0.02
 """Share of the reading before which nothing is said."""
 STEPS = 4
@@ -79,18 +86,18 @@ SURE = 0.1
 
 
 class _Log(NamedTuple):
-    """Seconds of reading it, and millions of events, each counted as much more as this machine is slower."""
+    """Seconds of reading it; millions of events and thousands of accounts, each counted as much more as this machine is
+    slower; share of events that have text."""
 
     reading: float
-    worth: float
+    events: float
+    accounts: float
+    text: float
 
-    @classmethod
-    def of(cls, seconds: float, size: float, events: float) -> _Log:
-        """`size` in bytes; 0 of either is not told, and then events are as long as most."""
-        if not events or not size:
-            return cls(seconds, seconds / (READ.million + READ.gibibyte * READ.bytes * 1e6 / 2**30))
-        expected = READ.million * events / 1e6 + READ.gibibyte * size / 2**30
-        return cls(seconds, events / 1e6 * seconds / expected)
+    def worth(self, part: Part) -> float:
+        """Seconds of a stage that does not go by another one, or by the reading."""
+        size = {READING: self.reading, EVENTS: self.events, ACCOUNTS: self.accounts}[part.of]
+        return part.fixed + (part.ratio + self.text * part.more) * size
 
 
 class Forecast:
@@ -100,8 +107,8 @@ class Forecast:
         self.plan, self.clock = plan, clock
         self.name, self.begun = "", clock()
         self.total: int | None = None
-        self.done = self.steps = self.events = 0
-        self.log = _Log(0.0, 0.0)
+        self.done = self.steps = self.bytes = 0
+        self.known = {"events": 0, "texts": 0, "accounts": 0}
         self.first = (0.0, 0)
         """Of the stage, when its first step was done, in seconds after it began, and how much that was."""
         self.spent: dict[str, float] = {}
@@ -111,13 +118,16 @@ class Forecast:
         if name != self.name:
             self._end()
             self.name, self.begun = name, self.clock()
-        self.total, self.done, self.steps, self.events = total, 0, 0, 0
+        self.total, self.done, self.steps = total, 0, 0
         self.first = (0.0, 0)
 
-    def advance(self, units: int, events: int = 0) -> None:
+    def tell(self, **known: int) -> None:
+        """What is known of the log by now, see `Progress.tell`."""
+        self.known |= {name: number for name, number in known.items() if number}
+
+    def advance(self, units: int) -> None:
         """Some of it is done."""
         self.done += units
-        self.events += events
         self.steps += 1
         if self.steps == 1:
             self.first = (self.clock() - self.begun, self.done)
@@ -129,11 +139,7 @@ class Forecast:
         log = self._log(elapsed, share)
         if log is None:
             return None
-        told = {
-            name: part.fixed + part.ratio * (log.reading if part.of == READING else log.worth)
-            for name, part in self.plan.items()
-            if part.of in (READING, EVENTS)
-        }
+        told = {name: log.worth(part) for name, part in self.plan.items() if part.of in (READING, EVENTS, ACCOUNTS)}
         known = [name for name in told if name in self.spent]
         # stages that went faster or slower than expected say something of those to come
         pace = sum(self.spent[name] for name in known) / sum(told[name] for name in known) if known else 1.0
@@ -156,10 +162,19 @@ class Forecast:
     def _log(self, elapsed: float, share: float) -> _Log | None:
         """What is known of the log and the machine; None while that is too little."""
         if READING in self.spent:
-            return self.log
-        if self.name != READING or share < FIRST or self.steps < STEPS or not self.total:
+            seconds, share, size = self.spent[READING], 1.0, self.bytes
+        elif self.name != READING or share < FIRST or self.steps < STEPS or not self.total:
             return None
-        return _Log.of(elapsed / share, self.total, self.events / share)
+        else:
+            seconds, size = elapsed / share, self.total
+        read, texts, accounts = (self.known[name] for name in ("events", "texts", "accounts"))
+        events = read / share or size / EACH
+        if events and size:
+            slower = seconds / (READ.million * events / 1e6 + READ.gibibyte * size / 2**30)
+        else:  # as Spark reads, which says nothing: events as long as most
+            slower, events = 1.0, seconds / (READ.million / 1e6 + READ.gibibyte * EACH / 2**30)
+        many = accounts or events / EACH
+        return _Log(seconds, slower * events / 1e6, slower * many / 1e3, texts / read if read else 1.0)
 
     def _late(self, elapsed: float) -> float:
         """Seconds by which the reading's first step took longer than the later ones say that it should have."""
@@ -173,7 +188,7 @@ class Forecast:
             elapsed = self.clock() - self.begun
             self.spent[self.name] = self.spent.get(self.name, 0.0) + elapsed - self._late(elapsed)
         if self.name == READING:
-            self.log = _Log.of(self.spent[READING], self.total or self.done, self.events)
+            self.bytes = self.total or self.done
 
 
 def spoken(seconds: float) -> str:

@@ -20,8 +20,11 @@ class Left(Protocol):
     def begin(self, name: str, total: int | None) -> None:
         """A stage begins."""
 
-    def advance(self, units: int, events: int = 0) -> None:
+    def advance(self, units: int) -> None:
         """Some of it is done."""
+
+    def tell(self, **known: int) -> None:
+        """Something is known of what is worked on."""
 
     def left(self) -> float | None:
         """Seconds; None if unknown."""
@@ -81,10 +84,15 @@ class Display:
         elif not again:
             self._line()
 
-    def advance(self, units: int = 1, events: int = 0) -> None:
+    def tell(self, *, events: int = 0, texts: int = 0, accounts: int = 0) -> None:
+        """What is known of the log by now."""
+        if self.forecast is not None:
+            self.forecast.tell(events=events, texts=texts, accounts=accounts)
+
+    def advance(self, units: int = 1) -> None:
         """Some of it is done."""
         if self.forecast is not None:
-            self.forecast.advance(units, events)
+            self.forecast.advance(units)
         if self.live:
             self.bar.advance(self.task, units)
             return

@@ -70,7 +70,8 @@ def ingest(
         for done in worked(_chunks(tally, tables), job, opened, room):
             tally.count(done)
             tables.take(done, str(opened[done.source_id].path))
-            progress.advance(done.bytes, done.rows_in)
+            progress.tell(events=tally.kept, texts=tally.present["messages"])
+            progress.advance(done.bytes)
         if not tally.kept:
             raise InputError(tally.nothing())
         progress.stage("looking for duplicates")
