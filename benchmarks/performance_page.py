@@ -265,19 +265,20 @@ says nothing before that is done.
 
 def said_now(run: Run) -> list[str]:
     """How far off the present plan is for a run's stages, at two moments."""
-    seconds, clock, out = run["seconds_by_stage"], [0.0], []
+    if "bytes" not in run:
+        return ["", ""]
+    seconds, clock, out = run["seconds_by_stage"], [0.0], list[str]()
     left, forecast = sum(seconds.values()), Forecast(clock=lambda: clock[0])
     for name in (name for name in SCAN if name in seconds):
-        forecast.begin(name, run.get("bytes", 20))
-        if name == "summaries" and "bytes" in run:
-            forecast.tell(events=run["events"], texts=run["events"] if run["text"] else 0)
-        if name == "traits":
-            forecast.tell(accounts=run["counts"]["accounts"])
+        forecast.begin(name, run["bytes"])
+        if name == "summaries":
+            texts = run["events"] if run["text"] else 0
+            forecast.tell(events=run["events"], texts=texts, accounts=run["counts"]["accounts"])
         if name in ("summaries", "linking"):
             out.append(f"{(forecast.left() or 0.0) / left - 1:+.0%}")
         for _ in range(20):
             clock[0] += seconds[name] / 20
-            forecast.advance(run.get("bytes", 20) // 20)
+            forecast.advance(run["bytes"] // 20)
         left -= seconds[name]
     return out
 

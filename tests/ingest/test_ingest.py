@@ -307,6 +307,34 @@ def test_an_error_in_a_thread_ends_the_scan(tmp_path: Path, monkeypatch: pytest.
     assert not (tmp_path / "run" / "sketches.parquet").exists()
 
 
+class Told:
+    """Progress that keeps what it was told of the log."""
+
+    def __init__(self) -> None:
+        self.known: list[dict[str, int]] = []
+
+    def stage(self, name: str, total: int | None = None) -> None:
+        pass
+
+    def advance(self, units: int = 1) -> None:
+        pass
+
+    def tell(self, *, events: int = 0, texts: int = 0, accounts: int = 0) -> None:
+        self.known.append({"events": events, "texts": texts, "accounts": accounts})
+
+
+@pytest.mark.parametrize("name", ["log.jsonl", "log.parquet"])
+def test_what_a_log_holds_is_told_while_it_is_read(tmp_path: Path, name: str) -> None:
+    rows = [event(i, account_id=f"account {i % 3000}") for i in range(6000)]
+    for row in rows[::3]:
+        row["messages"] = None
+    told = Told()
+    scan(tmp_path, put(tmp_path, name, (logs.parquet if name.endswith("parquet") else logs.lines)(rows)), progress=told)
+    last = told.known[-1]
+    assert (last["events"], last["texts"]) == (6000, 4000)
+    assert last["accounts"] == pytest.approx(3000, rel=0.5), "a sample of one in 64"
+
+
 def test_worker_processes_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for i in range(4):
         rows = [event(1000 * i + j, account_id=None if j % 97 == 5 else "a") for j in range(500)]

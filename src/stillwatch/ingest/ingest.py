@@ -70,7 +70,7 @@ def ingest(
         for done in worked(_chunks(tally, tables), job, opened, room):
             tally.count(done)
             tables.take(done, str(opened[done.source_id].path))
-            progress.tell(events=tally.kept, texts=tally.present["messages"])
+            tally.tell(progress)
             progress.advance(done.bytes)
         if not tally.kept:
             raise InputError(tally.nothing())

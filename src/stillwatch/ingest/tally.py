@@ -13,6 +13,7 @@ from stillwatch.ingest.readers import check_columns, unknown_columns, wanted_col
 from stillwatch.ingest.report import IngestReport, SourceReport, group, spell
 from stillwatch.ingest.sources import Source
 from stillwatch.model import EVENTS
+from stillwatch.progress import Progress
 from stillwatch.settings import IngestSettings
 
 
@@ -30,6 +31,8 @@ class Tally:
         self.counts: Counter[str] = Counter()
         self.repaired: Counter[str] = Counter()
         self.present: Counter[str] = Counter()
+        self.events = 0
+        self._accounts: set[int] = set()
         for report in self.reports:
             if report.source.format == "table":
                 names = check_columns(report.source, settings)
@@ -62,6 +65,13 @@ class Tally:
         self.counts += done.counts
         self.repaired += done.repaired
         self.present += done.present
+        self.events += done.kept
+        self._accounts |= done.accounts
+
+    def tell(self, progress: Progress) -> None:
+        """What is known of the log by now."""
+        accounts = work.SAMPLED * len(self._accounts)
+        progress.tell(events=self.events, texts=self.present["messages"], accounts=accounts)
 
     def drop(self, twice: pa.Table) -> None:
         """Rows that were kept and turned out to be duplicates."""

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from stillwatch.hashing import hash64_array, keep
 from stillwatch.ingest import addresses, columns, formats, parcels, records
 from stillwatch.ingest.addresses import Networks
 from stillwatch.ingest.canonical import Canonical, canonical
@@ -19,6 +20,8 @@ from stillwatch.ingest.sketch import sketch_batch
 from stillwatch.ingest.streams import Lines
 from stillwatch.model import ANSWERS, EVENTS, SKETCHES
 from stillwatch.settings import IngestSettings
+
+SAMPLED = 64
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class Done:
     names: set[str] = field(default_factory=set)
     """Keys of JSON records that are no columns."""
     bytes: int = 0
+    accounts: frozenset[int] = frozenset()
+    """Hashes of one account in `SAMPLED` of those that occur: how many a log has is told by them while it is read."""
 
 
 @dataclass
@@ -65,8 +70,13 @@ class Raw:
 
 def process(chunk: Chunk, job: Job) -> Done:
     """Raw rows -> sketches and rejects; every row in is one of the two."""
-    if chunk.source.format == parcels.FORMAT:
-        return _sketched_before(chunk, job)
+    done = _sketched_before(chunk, job) if chunk.source.format == parcels.FORMAT else _sketched_here(chunk, job)
+    hashes = hash64_array(done.sketches["account_id"].dictionary_encode().dictionary)
+    done.accounts = frozenset(hashes[keep(hashes, 1 / SAMPLED)].tolist())
+    return done
+
+
+def _sketched_here(chunk: Chunk, job: Job) -> Done:
     raw = raw_rows(chunk, job.settings)
     unit = "us" if chunk.source.format == "otel" else job.settings.time_unit
     found = canonical(raw.columns, raw.rows, unit=unit, now=job.now, future_hours=job.settings.max_future_hours)
