@@ -71,9 +71,9 @@ def find(
         learnt = examples.learn(sketches, of, sizes)
         look = Look(of, [one.stray for one in learnt], _resellers(accounts), fdr)
         scoring = Scoring([one.likeness for one in learnt])
-        # batch by batch: one may be an account of millions of events that several cases suspect
-        for batch in _dealt(sketches, of, sizes, scoring, scratch, threads).batches():
-            here = look.at(batch)
+        dealt = _dealt(sketches, of, sizes, scoring, scratch, threads)
+        # one after the other, and none kept: it may be an account of millions of events that several cases suspect
+        for here in map(look.at, dealt.batches()):
             found.append(here)
             claims.add(here.events)
     order = [("account_id", "ascending"), ("operator_id", "ascending")]
