@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stillwatch.errors import UsageError
 from stillwatch.ingest.pseudonyms import KINDS, Pseudonyms, default_key_path, load_key
@@ -24,6 +26,14 @@ def test_a_pseudonym_is_the_hmac_of_kind_and_value(kind: str) -> None:
     values = pa.array(["wert ü", None, "x", "wert ü"])
     assert names.array(kind, values).to_pylist() == [f"{KINDS[kind]}_{want}", None, names.one(kind, "x"),
                                                      f"{KINDS[kind]}_{want}"]  # fmt: skip
+
+
+@given(st.lists(st.none() | st.text(st.characters(codec="utf-8"), max_size=80)), st.integers(0, 3))
+def test_ids_of_events_are_named_at_once_as_one_by_one(values: list[str | None], start: int) -> None:
+    names = Pseudonyms.keyed(KEY)
+    array = pa.array(values, pa.string())[start:]
+    want = [None if value is None else names.one("event_id", value) for value in values[start:]]
+    assert names.array("event_id", array).to_pylist() == want
 
 
 def test_kinds_and_keys_keep_names_apart() -> None:
