@@ -54,10 +54,14 @@ bench-peers: setup
 	$(BIN)/python benchmarks/peers/run.py
 	$(BIN)/python benchmarks/peers/page.py
 bench-scale: setup
-	$(BIN)/python benchmarks/scale.py --scales 0.3 1 10
-	$(BIN)/python benchmarks/scale.py --scales 1 10 --no-text
-	$(BIN)/python benchmarks/scale.py --scales 10 --no-text --repeat 3
-	$(BIN)/python benchmarks/scale.py --scales 10 --no-text --repeat 10
+	$(BIN)/python benchmarks/scale.py --scales 1 10 --memory 5GB
+	$(BIN)/python benchmarks/scale.py --scales 1 10 --words 200 --memory 5GB
+	$(BIN)/python benchmarks/scale.py --scales 10 --repeat 3 --memory 5GB
+	$(BIN)/python benchmarks/scale.py --scales 10 --repeat 10 --memory 5GB
+	$(BIN)/python benchmarks/scale.py --scales 10 --words 200 --repeat 10 --memory 5GB
+	$(BIN)/python benchmarks/scale.py --scales 1 10 --memory 5GB --no-text
+	$(BIN)/python benchmarks/scale.py --scales 10 --repeat 3 --memory 5GB --no-text
+	$(BIN)/python benchmarks/scale.py --scales 10 --repeat 10 --memory 5GB --no-text
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/linking.py
 	$(BIN)/python benchmarks/spark.py --masters 'local[2]' 'local-cluster[2,1,1024]'
 	$(BIN)/python benchmarks/state.py --worlds demo:1 innocent:1 --merges 1

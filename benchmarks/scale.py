@@ -12,8 +12,9 @@ there already. With --words N prompts are longer, N words in the median: other p
 With --repeat N the 28 days come N times, one after the other, as later days of the same accounts: ids of events and
 conversations are new, all else is as before; so a log of a hundred million events need not be drawn.
 With --world FOLDER the log is that of the world which is there already, and its run stays in FOLDER/run
-(`benchmarks/detection.py named --scanned` holds it against the truth). Results are added to
-benchmarks/results/scale.json; docs/performance.md is written from them (benchmarks/performance_page.py).
+(`benchmarks/detection.py named --scanned` holds it against the truth: its ids stay as they are, where all other scans
+make pseudonyms, as a scan does if nothing is said). Results are added to benchmarks/results/scale.json;
+docs/performance.md is written from them (benchmarks/performance_page.py).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ import sys
 import threading
 import time
 import zlib
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -85,16 +87,22 @@ def lengthened(events: Path, words: int, work: Path) -> Path:
     out = work / f"{events.parent.name}-words-{words}"
     if not (out / ".whole").exists():
         shutil.rmtree(out, ignore_errors=True)
-        for path in sorted(events.rglob("*.parquet")):
-            target = out / path.relative_to(events)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            table = pq.read_table(path, partitioning=None)
-            rng = np.random.default_rng([words, zlib.crc32(str(path.relative_to(events)).encode())])
-            longer = pa.array(_longer(table["messages"].to_pylist(), words, rng), table.schema.field("messages").type)
-            table = table.set_column(table.column_names.index("messages"), "messages", longer)
-            pq.write_table(table, target, compression="zstd")
+        names = [path.relative_to(events) for path in sorted(events.rglob("*.parquet"))]
+        with ProcessPoolExecutor(os.cpu_count()) as pool:
+            for done in [pool.submit(_lengthen, events, name, words, out) for name in names]:
+                done.result()
         (out / ".whole").touch()
     return out
+
+
+def _lengthen(events: Path, name: Path, words: int, out: Path) -> None:
+    """One file of it."""
+    (out / name).parent.mkdir(parents=True, exist_ok=True)
+    table = pq.read_table(events / name, partitioning=None)
+    rng = np.random.default_rng([words, zlib.crc32(str(name).encode())])
+    longer = pa.array(_longer(table["messages"].to_pylist(), words, rng), table.schema.field("messages").type)
+    table = table.set_column(table.column_names.index("messages"), "messages", longer)
+    pq.write_table(table, out / name, compression="zstd")
 
 
 def _longer(messages: list[str | None], words: int, rng: np.random.Generator) -> list[str | None]:
@@ -124,20 +132,24 @@ def repeated(events: Path, times: int, work: Path) -> Path:
     out = work / f"{events.parent.name}-{events.name}-times-{times}"
     if not (out / ".whole").exists():
         shutil.rmtree(out, ignore_errors=True)
-        with duckdb.connect(config={"threads": 1, "preserve_insertion_order": True}) as engine:
-            for number in range(times):
-                for path in sorted(events.rglob("*.parquet")):
-                    target = out / f"{number:02d}" / f"{path.parent.name.replace('=', '-')}-{path.name}"
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    engine.execute(
-                        f"copy (select * replace (event_id || '-{number}' as event_id, "
-                        f"conversation_id || '-{number}' as conversation_id, "
-                        f"time + interval {DAYS * number} day as time) "
-                        f"from read_parquet('{path}', hive_partitioning = false)) to '{target}' "
-                        "(format parquet, compression zstd)"
-                    )
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            paths = sorted(events.rglob("*.parquet"))
+            for done in [pool.submit(_repeat, path, number, out) for number in range(times) for path in paths]:
+                done.result()
         (out / ".whole").touch()
     return out
+
+
+def _repeat(path: Path, number: int, out: Path) -> None:
+    """One file of it, as so many times 28 days later."""
+    target = out / f"{number:02d}" / f"{path.parent.name.replace('=', '-')}-{path.name}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect(config={"threads": 1, "preserve_insertion_order": True}) as engine:
+        engine.execute(
+            f"copy (select * replace (event_id || '-{number}' as event_id, "
+            f"conversation_id || '-{number}' as conversation_id, time + interval {DAYS * number} day as time) "
+            f"from read_parquet('{path}', hive_partitioning = false)) to '{target}' (format parquet, compression zstd)"
+        )
 
 
 def stillwatch(*words: str | Path) -> list[str]:
@@ -175,12 +187,15 @@ def scan(events: Path, world: Path, run: Path, given: argparse.Namespace, *more:
     shutil.rmtree(run, ignore_errors=True)
     command = stillwatch(
         "scan", events, "--out", run, "--accounts", world / "accounts.parquet", "--authorisations",
-        world / "authorisations.toml", "--context", world, "--pseudonyms", "none", "--threads", str(given.threads),
-        "--memory", given.memory, *more,
+        world / "authorisations.toml", "--context", world, "--pseudonyms", given.pseudonyms,
+        "--threads", str(given.threads), "--memory", given.memory, *more,
     )  # fmt: skip
     said: list[tuple[float, str, str | None]] = []
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+    key = {"STILLWATCH_KEY_FILE": str(run.parent / "bench.key")}
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env={**os.environ, **key}
+    ) as process:
         watch = Watch(process.pid, said)
         watch.start()
         for line in process.stderr or ():
@@ -298,7 +313,7 @@ def measured(events: Path, world: Path, run: Path, given: argparse.Namespace) ->
     return {
         "events": found["counts"]["kept"], "bytes": sum(path.stat().st_size for path in events.rglob("*.parquet")),
         "load": [round(load, 1), round(os.getloadavg()[0], 1)],
-        "threads": given.threads, "memory": given.memory, "read": read, **found,
+        "threads": given.threads, "memory": given.memory, "pseudonyms": given.pseudonyms, "read": read, **found,
         "ratio_to_read": round(found["seconds"] / read["wall"], 1), "cpu_ratio": round(found["cpu"] / read["cpu"], 1),
     }  # fmt: skip
 
@@ -330,6 +345,7 @@ def main() -> None:
     words.add_argument("--words", type=int, default=0, help="longer prompts, so many words in the median")
     words.add_argument("--work", type=Path, default=Path("out/bench-scale"))
     given = words.parse_args()
+    given.pseudonyms = "none" if given.world else "keyed"
     if given.words and given.no_text:
         words.error("--words and --no-text exclude each other")
     table = Table("events", "text", "read s (CPU)", "scan s (CPU)", "CPU ratio", "peak MiB", "accounts", "traits")

@@ -33,6 +33,7 @@ def main() -> None:
     words.add_argument("--threads", type=int, default=2)
     words.add_argument("--memory", default="2GB")
     words.add_argument("--work", type=Path, default=Path("out/bench-scale"))
+    words.set_defaults(pseudonyms="none")
     given = words.parse_args()
     world, runs = world_at(given.scale, given.work), {}
     for name in ("duckdb", *given.masters):
