@@ -145,6 +145,7 @@ def _repeat(path: Path, number: int, out: Path) -> None:
     target = out / f"{number:02d}" / f"{path.parent.name.replace('=', '-')}-{path.name}"
     target.parent.mkdir(parents=True, exist_ok=True)
     with duckdb.connect(config={"threads": 1, "preserve_insertion_order": True}) as engine:
+        engine.execute("set enable_progress_bar = false")
         engine.execute(
             f"copy (select * replace (event_id || '-{number}' as event_id, "
             f"conversation_id || '-{number}' as conversation_id, time + interval {DAYS * number} day as time) "

@@ -127,7 +127,8 @@ def _query() -> str:
     """SQL: account, operator, family, view and bits of the tokens in `sketches` that are in `known`."""
     from stillwatch.linking.views import VIEWS
 
-    sketches = ibis.table(ibis.Schema.from_pyarrow(SKETCHES), name="sketches")
+    named = pa.schema([field for field in SKETCHES if field.name != "vector"])  # Ibis has no bytes of a fixed length
+    sketches = ibis.table(ibis.Schema.from_pyarrow(named), name="sketches")
     known = ibis.table(ibis.Schema.from_pyarrow(recognise.TOKENS_OF), name="known")
     parts = [
         sketches.select(
