@@ -293,25 +293,33 @@ def engines(found: Any) -> str:
         return ""
     names = ("starting spark", "reading and sketching", "summaries", "traits", "profiles")
     rows = [
-        [f"`{name}`", *(f"{cpu(run).get(one, 0.0):.1f}" for one in names), f"{sum(cpu(run).values()):.0f}",
-         f"{run['seconds']:.0f}", f"{run['peak_mebibytes']:,}", f"{len(run['same'])} of 9"]
-        for name, run in found["runs"].items()
+        [f"{run['counts']['kept']:,}", f"`{name}`", *(f"{cpu(run).get(one, 0.0):.1f}" for one in names),
+         f"{run['cpu']:.0f}", f"{run['seconds']:.0f}", f"{run['peak_mebibytes']:,}", f"{len(run['same'])} of 9"]
+        for log in found["logs"] for name, run in log["runs"].items()
     ]  # fmt: skip
-    events = next(iter(found["runs"].values()))["counts"]["kept"]
-    text = f"""
+    text = """
 ## Spark beside DuckDB
 
-`python benchmarks/spark.py`: one log of {events:,} events on both, on the same two cores. Processor seconds by stage;
-linking and judging run on the driver in both and are in the sum alone. The last column counts tables that are the same,
-row for row. On so small a log Spark's price is nearly all of what it takes.
+`python benchmarks/spark.py`: the same logs on both, on the same two cores. Processor seconds by stage; linking and
+judging run on the driver in both and are in the sum alone. The last column counts tables that are the same, row for
+row.
 
 """
-    if any(len(run["same"]) < 9 for run in found["runs"].values()):
-        text += (
-            "Where it is not 9, `summaries` had the same rows under a schema that said otherwise which columns may be\n"
-            "null; mended after this run, and held by the tests.\n\n"
-        )
-    return text + table(["engine", *names, "all, CPU s", "wall s", "peak MiB", "same"], rows)
+    head = ["events", "engine", *names, "all, CPU s", "wall s", "peak MiB", "same"]
+    return text + table(head, rows) + prices(found["logs"])
+
+
+def prices(logs: list[Any]) -> str:
+    """What an engine takes in any case, and for each event: a line through the smallest and the largest log."""
+    if len(logs) < 2:
+        return ""
+    said = []
+    for name, small in logs[0]["runs"].items():
+        large = logs[-1]["runs"][name]
+        each = (large["cpu"] - small["cpu"]) / (large["counts"]["kept"] - small["counts"]["kept"])
+        said.append(f"`{name}` {small['cpu'] - each * small['counts']['kept']:.0f} s and {each * 1e6:.0f} microseconds")
+    text = f"A line through the two logs, in any case and an event: {'; '.join(said)}."
+    return "\n" + textwrap.fill(text, 118) + "\n"
 
 
 def days(found: Any) -> str:

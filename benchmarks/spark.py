@@ -1,9 +1,10 @@
 """One log on both engines: seconds by stage on DuckDB in the process and on Spark, and that the tables are the same.
 
-    python benchmarks/spark.py [--scale 0.3] [--masters local[2] local-cluster[2,1,1024]] [--work DIR]
+    python benchmarks/spark.py [--scales 0.3 1] [--masters local[2] local-cluster[2,1,1024]] [--work DIR]
 
-Each scan runs in a process of its own (`benchmarks/scale.py`); processor seconds are of all its processes, the JVMs and
-Python workers of Spark among them. On one machine Spark can only lose: it says what a cluster has to make up for.
+Two scales tell what Spark takes in any case from what it takes for each event. Each scan runs in a process of its own
+(`benchmarks/scale.py`); processor seconds are of all its processes, the JVMs and Python workers of Spark among them. On
+one machine Spark can only lose: it says what a cluster has to make up for.
 Writes benchmarks/results/spark.json.
 """
 
@@ -14,6 +15,7 @@ import json
 import os
 import platform
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -28,14 +30,24 @@ SAME = ("sketches", "skeletons", "summaries", "accounts", "traits", "profiles", 
 
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    words.add_argument("--scale", type=float, default=0.3)
+    words.add_argument("--scales", nargs="+", type=float, default=[0.3, 1.0])
     words.add_argument("--masters", nargs="+", default=["local[2]"])
     words.add_argument("--threads", type=int, default=2)
     words.add_argument("--memory", default="2GB")
     words.add_argument("--work", type=Path, default=Path("out/bench-scale"))
     words.set_defaults(pseudonyms="none")
     given = words.parse_args()
-    world, runs = world_at(given.scale, given.work), {}
+    machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
+    logs = []
+    for scale in given.scales:
+        logs.append({"scale": scale, "runs": both(scale, given)})
+        RESULTS.write_text(json.dumps({"machine": machine, "logs": logs}, indent=1) + "\n")
+        show(logs[-1]["runs"])
+
+
+def both(scale: float, given: argparse.Namespace) -> dict[str, Any]:
+    """The log of a scale on DuckDB, then on each master."""
+    world, runs = world_at(scale, given.work), dict[str, Any]()
     for name in ("duckdb", *given.masters):
         more = [] if name == "duckdb" else ["--engine", "spark", "--spark", name]
         folder = given.work / f"engine-{len(runs)}"
@@ -45,8 +57,10 @@ def main() -> None:
             for table in SAME
             if RunFolder(folder).read(table).equals(RunFolder(given.work / "engine-0").read(table))
         ]
-    machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
-    RESULTS.write_text(json.dumps({"machine": machine, "scale": given.scale, "runs": runs}, indent=1) + "\n")
+    return runs
+
+
+def show(runs: dict[str, Any]) -> None:
     table = Table("engine", *STAGES, "CPU s", "peak MiB", "same tables")
     for name, run in runs.items():
         seconds = [f"{run['seconds_by_stage'].get(stage, 0):.1f}" for stage in STAGES]

@@ -276,6 +276,18 @@ def test_the_log_is_lines_of_json_without_text_or_ids(service: Service) -> None:
         assert {"at", "level", "what"} <= set(json.loads(line))
 
 
+def test_what_is_no_http_is_a_line_of_the_log_too(service: Service) -> None:
+    start, secret = service.log.stat().st_size, b"Kilimanjaro-9932"
+    with socket.create_connection(("127.0.0.1", int(service.url.rpartition(":")[2])), timeout=10) as line:
+        line.sendall(secret + b"\r\n\r\n")
+        assert line.recv(1 << 16).startswith(b"HTTP/1.1 400")
+    written = service.log.read_bytes()[start:]
+    assert secret not in written
+    warned = [json.loads(one) for one in written.splitlines()]
+    assert {one["library"] for one in warned if one["what"] == "a library warns"} == {"uvicorn.error"}
+    assert any("Invalid HTTP request" in one.get("said", "") for one in warned)
+
+
 def test_without_keys_only_names_of_this_machine_are_answered(service: Service) -> None:
     port = urlsplit(service.url).port
     for name in ("rebound.example", "localhost.example", f"rebound.example:{port}"):
