@@ -288,6 +288,12 @@ def test_what_is_no_http_is_a_line_of_the_log_too(service: Service) -> None:
     assert any("Invalid HTTP request" in one.get("said", "") for one in warned)
 
 
+def test_to_be_told_to_stop_is_worth_no_other_words(tmp_path: Path) -> None:
+    with serving(tmp_path) as service:
+        assert service.stop() == 0
+        assert len(service.said()) == len(service.log.read_text(encoding="utf-8").splitlines())
+
+
 def test_without_keys_only_names_of_this_machine_are_answered(service: Service) -> None:
     port = urlsplit(service.url).port
     for name in ("rebound.example", "localhost.example", f"rebound.example:{port}"):

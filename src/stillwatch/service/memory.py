@@ -6,6 +6,7 @@ time, each thread of its own, and a service that runs for weeks would come to ho
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import gc
 from functools import cache
@@ -33,6 +34,7 @@ def begin() -> None:
     if libc is not None:
         libc.mallopt(_ARENAS_AT_MOST, ARENAS)
     gc.freeze()
+    atexit.register(gc.unfreeze)  # else libraries take what is left for leaked, and say so at length
 
 
 def give_back() -> None:
