@@ -1,8 +1,8 @@
 """Keyed pseudonyms: at rest an identifier is the keyed BLAKE2b (RFC 7693) of itself, of 128 bits.
 
 The key lies outside the run folder, in a file that only its owner can read. The kind of the identifier personalises the
-hash, so that an account and an organisation of one name do not give each other away. (HMAC-SHA256 takes two and a half
-times as long, and a log has three identifiers in two rows that were not seen before.)
+hash, so that an account and an organisation of one name do not give each other away. (HMAC-SHA256 takes more than
+twice as long, and most rows of a log have an identifier or two that were not seen before.)
 """
 
 from __future__ import annotations
