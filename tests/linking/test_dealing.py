@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +27,22 @@ def records(rows: list[tuple[int, int, int]]) -> tuple[np.ndarray, pa.Array]:
     return out, pa.array([f"é{10_000 - k}" if k % 7 == 3 else f"e{10_000 - k}" for k in range(len(rows))], pa.string())
 
 
+class Read(NamedTuple):
+    """A batch, while it is there."""
+
+    rows: list[int]
+    names: list[str]
+    account: list[int]
+    case: list[int]
+    starts: list[int]
+
+
+def read(part: dealing.Batch) -> Read:
+    row, account, case = (part.column(name).tolist() for name in ("row", "account", "case"))
+    assert part.ids(np.arange(0)).to_pylist() == []
+    return Read(row, part.ids(np.arange(len(part))).to_pylist(), account, case, part.starts.tolist())
+
+
 @settings(deadline=None, max_examples=60)
 @given(EVENTS, st.integers(1, 20), st.integers(1, 25))
 def test_batches_are_whole_accounts_in_order(rows: list[tuple[int, int, int]], batch: int, at_once: int) -> None:
@@ -34,22 +50,23 @@ def test_batches_are_whole_accounts_in_order(rows: list[tuple[int, int, int]], b
     sizes = np.bincount(held["account"], minlength=6)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dealing, "BATCH", batch)
+        patch.setattr(dealing, "ROWS", at_once)
         dealt = Dealt(sizes)
-    for start in range(0, len(rows), at_once):
-        dealt.add(held[start : start + at_once].copy(), ids.slice(start, at_once))
-    batches = list(dealt.batches())
+        for start in range(0, len(rows), at_once):
+            dealt.add(held[start : start + at_once].copy(), ids.slice(start, at_once))
+        batches = [read(part) for part in dealt.batches()]
     names = ids.to_pylist()
     wanted = sorted(range(len(rows)), key=lambda k: (*rows[k], names[k].encode()))
-    assert [row for part in batches for row in part.records["row"].tolist()] == wanted
-    assert [name for part in batches for name in part.ids.to_pylist()] == [names[k] for k in wanted]
+    assert [row for part in batches for row in part.rows] == wanted
+    assert [name for part in batches for name in part.names] == [names[k] for k in wanted]
     groups = [
-        {(int(r["account"]), int(r["case"])) for r in part.records[low:high]}
+        set(zip(part.account[low:high], part.case[low:high], strict=True))
         for part in batches
         for low, high in zip(part.starts[:-1], part.starts[1:], strict=True)
     ]
     assert all(len(group) == 1 for group in groups)
     assert sorted(one for group in groups for one in group) == sorted({row[:2] for row in rows})
-    accounts = [set(part.records["account"].tolist()) for part in batches]
+    accounts = [set(part.account) for part in batches]
     assert sum(map(len, accounts)) == len({row[0] for row in rows})
 
 
@@ -58,7 +75,7 @@ def test_an_account_larger_than_a_batch_is_one_batch(monkeypatch: pytest.MonkeyP
     held, ids = records([(k % 2, 0, k) for k in range(40)])
     dealt = Dealt(np.array([20, 20]))
     dealt.add(held, ids)
-    assert [len(part.records) for part in dealt.batches()] == [20, 20]
+    assert [len(part) for part in dealt.batches()] == [20, 20]
 
 
 @settings(deadline=None)

@@ -6,12 +6,12 @@ one of several scratch files by its account, and each file is then read, sorted 
 
 from __future__ import annotations
 
+import mmap
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import numba as nb
 import numpy as np
@@ -28,6 +28,8 @@ BATCH = 1_000_000
 MOST_BATCHES = 250
 """Scratch files."""
 BUFFER = 1 << 18
+ROWS = 1 << 16
+"""Read from a scratch file at once."""
 RECORD = np.dtype(
     [("account", "i4"), ("case", "i4"), ("row", "i8"), ("time", "i8"), ("ratio", "f8"),
      *((name, "u8") for name in ("unit", "user", "network", "client", "key", "origin", "where")),
@@ -38,16 +40,65 @@ CODED = ("unit", "user", "network", "client", "key", "origin", "where")
 """Columns of hashes."""
 
 
-@dataclass(frozen=True)
 class Batch:
-    """Whole accounts: rows in the order of account, case, time and event."""
+    """Whole accounts: rows in the order of account, case, time and event.
 
-    records: npt.NDArray[np.void]
-    """RECORD, [n]."""
-    ids: pa.Array
-    """Event ids, [n]."""
-    starts: Ints
-    """Where each account and case begins, [G + 1]."""
+    An account may have a tenth of a log. So rows stay in their files, as they were dealt, and a field is read when it
+    is asked for: a dozen times over them all, where holding them would take three times the memory.
+    """
+
+    def __init__(self, rows: BinaryIO, texts: BinaryIO) -> None:
+        self._rows, self._texts = rows, texts
+        with disk():
+            self._n = rows.seek(0, 2) // RECORD.itemsize
+            texts.flush()
+        self._order, self.starts = self._sorted()
+
+    def __len__(self) -> int:
+        return self._n
+
+    def column(self, name: str) -> npt.NDArray[Any]:
+        """A field of RECORD, [n]."""
+        return np.asarray(self._field(name)[self._order])
+
+    def ids(self, rows: Ints) -> pa.Array:
+        """Event ids of some rows."""
+        return self._named(self._order[rows])
+
+    def _field(self, name: str) -> npt.NDArray[Any]:
+        """As the rows were dealt."""
+        out = np.empty(self._n, RECORD[name])
+        with disk():
+            self._rows.seek(0)
+            for start in range(0, self._n, ROWS):
+                part = np.frombuffer(self._rows.read(ROWS * RECORD.itemsize), RECORD)
+                out[start : start + len(part)] = part[name]
+        return out
+
+    def _named(self, places: Ints) -> pa.Array:
+        """Ids of rows as they were dealt; no page of the file is read that holds none of them."""
+        offsets = np.zeros(self._n + 1, np.int64)
+        np.cumsum(self._field("bytes"), out=offsets[1:])
+        with disk():
+            text = mmap.mmap(self._texts.fileno(), 0, access=mmap.ACCESS_READ) if offsets[-1] else b""
+        named = pa.Array.from_buffers(pa.large_string(), self._n, [None, pa.py_buffer(offsets), pa.py_buffer(text)])
+        return named.take(pa.array(places))
+
+    def _sorted(self) -> tuple[Ints, Ints]:
+        """Where each row lies, [n], and where each account and case begins, [G + 1]."""
+        whose, time = self._field("account").astype(np.int64) << 32 | self._field("case"), self._field("time")
+        order = np.lexsort((time, whose))
+        whose, time = whose[order], time[order]
+        same = (whose[1:] == whose[:-1]) & (time[1:] == time[:-1])
+        if same.any():
+            # of one time: by the event's id
+            run = np.concatenate([[0], np.cumsum(~same)])
+            tied = np.flatnonzero(np.concatenate([[False], same]) | np.concatenate([same, [False]]))
+            rows = pa.table({"run": run[tied], "id": self._named(order[tied])})
+            places = pc.sort_indices(rows, sort_keys=[("run", "ascending"), ("id", "ascending")]).to_numpy()
+            order[tied] = order[tied][places]
+        starts = np.flatnonzero(np.concatenate([[True], whose[1:] != whose[:-1]]))
+        return order, np.append(starts, len(whose))
 
 
 class Dealt:
@@ -79,16 +130,11 @@ class Dealt:
                 texts.write(pa.py_buffer(data[offsets[low] : offsets[high]]))
 
     def batches(self) -> Iterator[Batch]:
-        """In the order of accounts; each can be asked for once."""
+        """In the order of accounts; each can be asked for once, and is gone when the next is."""
         for at in sorted(self.files):
-            yield _sorted(*_read(*self.files.pop(at)))  # nothing but the batch is held while it is looked at
-
-
-def _read(rows: BinaryIO, texts: BinaryIO) -> tuple[npt.NDArray[np.void], bytes]:
-    with disk(), rows, texts:
-        rows.seek(0)
-        texts.seek(0)
-        return np.frombuffer(rows.read(), RECORD), texts.read()
+            rows, texts = self.files.pop(at)
+            with rows, texts:
+                yield Batch(rows, texts)
 
 
 def taken(records: npt.NDArray[np.void], rows: Ints) -> npt.NDArray[np.void]:
@@ -111,40 +157,18 @@ def disk() -> Iterator[None]:
         raise RunError(f"cannot keep scratch files (--tmp names another folder): {error.strerror}") from error
 
 
-def _sorted(records: npt.NDArray[np.void], text: bytes) -> Batch:
-    offsets = np.zeros(len(records) + 1, np.int64)
-    np.cumsum(records["bytes"], out=offsets[1:])
-    ids = pa.Array.from_buffers(
-        pa.large_string(), len(records), [None, pa.py_buffer(offsets.tobytes()), pa.py_buffer(text)]
-    )
-    whose = records["account"].astype(np.int64) << 32 | records["case"]
-    time = np.ascontiguousarray(records["time"])
-    order = np.lexsort((time, whose))
-    whose, time = whose[order], time[order]
-    same = (whose[1:] == whose[:-1]) & (time[1:] == time[:-1])
-    if same.any():
-        # of one time: by the event's id
-        run = np.concatenate([[0], np.cumsum(~same)])
-        tied = np.flatnonzero(np.concatenate([[False], same]) | np.concatenate([same, [False]]))
-        rows = pa.table({"run": run[tied], "id": ids.take(pa.array(order[tied]))})
-        places = pc.sort_indices(rows, sort_keys=[("run", "ascending"), ("id", "ascending")]).to_numpy()
-        order[tied] = order[tied][places]
-    starts = np.flatnonzero(np.concatenate([[True], whose[1:] != whose[:-1]]))
-    return Batch(taken(records, order), ids.take(pa.array(order)), np.append(starts, len(whose)))
-
-
 @nb.njit(cache=True, nogil=True)
 def numbered(values, starts):  # type: ignore[no-untyped-def]
     """Numbers for the values of each group, by where they stand first: [n], from 0 on; `starts` [G + 1].
 
     A table of open addresses a group: a sort takes several times as long.
     """
-    out = np.empty(len(values), np.int64)
+    out = np.empty(len(values), np.int32)
     most = 1
     for g in range(len(starts) - 1):
         while most < 2 * (starts[g + 1] - starts[g]):
             most *= 2
-    keys, codes = np.empty(most, np.uint64), np.full(most, -1, np.int64)
+    keys, codes = np.empty(most, np.uint64), np.full(most, -1, np.int32)
     for g in range(len(starts) - 1):
         size = 1
         while size < 2 * (starts[g + 1] - starts[g]):

@@ -49,10 +49,9 @@ class Look:
 
     def at(self, batch: Batch) -> Found:
         """Streams among the events of whole accounts; an event that two claim is the one's with the better claim."""
-        records = batch.records
         traffic = _Traffic(batch)
         rows, turns = [], []
-        taken, p = np.zeros(len(records), bool), np.zeros(len(records))
+        taken, p = np.zeros(len(batch), bool), np.zeros(len(batch))
         for g in range(len(batch.starts) - 1):
             low, high = batch.starts[g], batch.starts[g + 1]
             found = self._account(traffic, g)
@@ -60,11 +59,11 @@ class Look:
                 row, taken[low:high], p[low:high], turn = found
                 rows.append(row)
                 turns += [turn] if turn is not None else []
-        place = _best(taken, p, records["row"])
-        case = pa.array(records["case"][place])
+        place = _best(taken, p, batch.column("row"))
+        case, account = (pa.array(batch.column(name)[place]) for name in ("case", "account"))
         events = pa.table(
-            [batch.ids.take(pa.array(place)).cast(pa.string()), self.names.take(pa.array(records["account"][place])),
-             self.operators.take(case), pa.array(p[place]), pa.array(records["marked"][place])], schema=STREAM_EVENTS,
+            [batch.ids(place).cast(pa.string()), self.names.take(account), self.operators.take(case),
+             pa.array(p[place]), pa.array(traffic.marked[place])], schema=STREAM_EVENTS,
         )  # fmt: skip
         return Found(pa.Table.from_pylist(rows, schema=STREAMS), events, pa.Table.from_pylist(turns, schema=VICTIMS))
 
@@ -107,14 +106,13 @@ class _Traffic:
     """What is the same for every account of a batch, worked out for all at once."""
 
     def __init__(self, batch: Batch) -> None:
-        records, starts = batch.records, batch.starts
-        self.starts = starts
-        self.account, self.case = records["account"][starts[:-1]], records["case"][starts[:-1]]
-        self.times, self.marked = np.ascontiguousarray(records["time"]), np.ascontiguousarray(records["marked"])
-        self.exits, self.of_users = np.ascontiguousarray(records["exit"]), records["user"] != 0
-        self.codes = {name: numbered(np.ascontiguousarray(records[name]), starts) for name in CODED}
+        starts = self.starts = batch.starts
+        self.account, self.case = batch.column("account")[starts[:-1]], batch.column("case")[starts[:-1]]
+        self.times, self.marked, self.exits = (batch.column(name) for name in ("time", "marked", "exit"))
+        self.of_users = batch.column("user") != 0
+        self.codes = {name: numbered(batch.column(name), starts) for name in CODED}
         self.first, self.score, self.hit, self.size, self.units = _conversations(
-            self.codes["unit"], np.ascontiguousarray(records["ratio"]), self.marked, starts
+            self.codes["unit"], batch.column("ratio"), self.marked, starts
         )
 
     def one(self, g: int) -> _One:

@@ -65,7 +65,7 @@ def find(
     """
     of = suspects.cases(traits, operators, accounts, fdr)
     del traits  # as large as all that follows
-    found, claims = [], Claims(scratch)
+    claims, rows, turned = Claims(scratch), [STREAMS.empty_table()], [VICTIMS.empty_table()]
     if of.cases:
         sizes = reading.sizes(sketches, pa.array(of.ids, pa.string()))
         learnt = examples.learn(sketches, of, sizes)
@@ -74,12 +74,11 @@ def find(
         dealt = _dealt(sketches, of, sizes, scoring, scratch, threads)
         # one after the other, and none kept: it may be an account of millions of events that several cases suspect
         for here in map(look.at, dealt.batches()):
-            found.append(here)
             claims.add(here.events)
+            rows.append(here.streams)
+            turned.append(here.turns)
     order = [("account_id", "ascending"), ("operator_id", "ascending")]
-    streams = pa.concat_tables([STREAMS.empty_table(), *(part.streams for part in found)])
-    turns = pa.concat_tables([VICTIMS.empty_table(), *(part.turns for part in found)])
-    return Streams(streams.sort_by(order), claims, turns.sort_by(order))
+    return Streams(pa.concat_tables(rows).sort_by(order), claims, pa.concat_tables(turned).sort_by(order))
 
 
 def _resellers(accounts: pa.Table | None) -> set[str]:
