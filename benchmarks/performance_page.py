@@ -350,7 +350,7 @@ def plot(runs: list[Run]) -> None:
     right.plot(x, [run["peak_mebibytes"] / 1024 for run in mine], color="black", marker="o", linewidth=2)
     right.axhline(8, color="grey", linestyle=":")
     right.text(x[0], 8.15, "8 GiB", color="grey", fontsize=8)
-    right.set(xscale="log", xlabel="events", ylabel="GiB, all processes", title="Peak memory", ylim=(0, 9))
+    right.set(xscale="log", xlabel="events", ylabel="GiB, all processes", title="Peak memory", ylim=(0, 12))
     for axes in (left, right):
         axes.grid(visible=True, which="major", linewidth=0.3)
         axes.spines[["top", "right"]].set_visible(False)
